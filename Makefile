@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+# The front door. Meson does the work; this names the ways in.
+
+# Where `make install` puts things; empty: what the build folder was made with, /usr/local.
+PREFIX =
+DESTDIR =
+PART =
+
+.PHONY: all demo check asan tsan bench night install setup help
+.DEFAULT_GOAL := all
+
+all: build/build.ninja
+	@ninja -C build
+
+build/build.ninja:
+	@tools/setup build
+	meson setup build -Dwerror=true $(if $(PREFIX),--prefix=$(PREFIX))
+
+setup:
+	@tools/setup build check demo bench night
+
+demo: all
+	@tools/setup demo
+	@examples/search/demo
+
+check:
+	@tools/setup build check
+	@tools/check
+
+asan tsan:
+	@tools/setup build check
+	@tools/check $@
+
+bench: all
+	@tools/setup bench
+	@bench/run
+
+night: all
+	@tools/setup night
+	@tools/night $(PART)
+
+# The prefix is compiled into the library, so another one means another build.
+install: all
+	$(if $(PREFIX),meson configure build --prefix=$(PREFIX) && ninja -C build)
+	DESTDIR=$(DESTDIR) meson install -C build --no-rebuild
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || PATH=$$PATH:/sbin ldconfig
+
+help:
+	@echo 'make            build the library and the command in build/'
+	@echo 'make demo       search protein sequences on all cores, start to finish'
+	@echo 'make check      every check: style, gcc, clang, address and thread sanitizers'
+	@echo 'make asan tsan  the test suite under one sanitizer'
+	@echo 'make bench      measure against the targets'
+	@echo 'make night      list the long tests; PART=n runs one'
+	@echo 'make install    with PREFIX=/usr and DESTDIR=folder, if wanted'
+	@echo 'make setup      install every Debian package that any of these needs'
+	@echo
+	@echo 'Missing Debian packages are installed on the way, and named. REMUDA_NO_INSTALL=1 only'
+	@echo 'prints the command. tools/check --help tells how to run parts of the checks.'
