@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#include "port/futex.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int rmdi_futex_wait(const volatile void *word, uint32_t expected, int64_t deadline_ns)
+{
+    struct timespec at = { .tv_sec = deadline_ns / 1000000000,
+                           .tv_nsec = deadline_ns % 1000000000 };
+    /* WAIT_BITSET, unlike WAIT, takes an absolute time on the monotonic clock. */
+    long r = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected,
+                     deadline_ns == INT64_MAX ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY);
+    return r < 0 && errno == ETIMEDOUT ? ETIMEDOUT : 0;
+}
+
+void rmdi_futex_wake(const volatile void *word, int sleepers)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, sleepers, NULL, NULL, 0);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads of the system. */
+#ifndef RMDI_PORT_THREAD_H
+#define RMDI_PORT_THREAD_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct rmdi_os_thread {
+    pthread_t id;
+} rmdi_os_thread;
+
+/* Starts fn(arg) on a thread with all signals blocked, so that the program's own
+ * handlers never run on it. name is cut at 15 bytes. 0 or an errno value. */
+int rmdi_os_thread_start(rmdi_os_thread *thread, void *(*fn)(void *), void *arg, const char *name);
+
+/* Waits for its end: 0, ETIMEDOUT at deadline_ns (monotonic, INT64_MAX: no limit). */
+int rmdi_os_thread_join(rmdi_os_thread *thread, int64_t deadline_ns);
+
+/* A number that differs between live threads; never 0. */
+uintptr_t rmdi_os_thread_self(void);
+
+/* Blocks one signal on the calling thread; tells whether it was blocked before. */
+int rmdi_os_signal_block(int signal, bool *was_blocked);
+int rmdi_os_signal_unblock(int signal);
+
+#endif
