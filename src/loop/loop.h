@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* What other floors need of a loop beyond <remuda/loop.h>. */
+#ifndef RMDI_LOOP_LOOP_H
+#define RMDI_LOOP_LOOP_H
+
+#include "base/list.h"
+
+#include <remuda/loop.h>
+
+/* A post that needs no memory when it is sent: it lies in its owner and may be sent
+ * again once it has started to run. Zero it, set fn and ctx, init the link. */
+typedef struct rmdi_post {
+    rmdi_link link;
+    void (*fn)(void *ctx);
+    void *ctx;
+    bool queued; /* guarded by the loop's lock */
+} rmdi_post;
+
+void rmdi_post_init(rmdi_post *post, void (*fn)(void *ctx), void *ctx);
+
+/* As rmd_loop_post; when it is queued already, nothing happens. Any thread. */
+void rmdi_loop_send(rmd_loop *loop, rmdi_post *post);
+
+/* Takes it back if it has not started to run. On the loop's thread. */
+void rmdi_loop_unsend(rmd_loop *loop, rmdi_post *post);
+
+/* Is the calling thread inside one of the loop's turns, that is, in a callback? */
+bool rmdi_loop_is_here(rmd_loop *loop);
+
+/* Is the calling thread the one that opened the loop or turned it last? */
+bool rmdi_loop_is_mine(rmd_loop *loop);
+
+#endif
