@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Remuda: worker pools for C programs. All of libremuda, for users and examples. */
+#ifndef REMUDA_H
+#define REMUDA_H
+
+#include <remuda/alloc.h>
+#include <remuda/api.h>
+#include <remuda/bytes.h>
+#include <remuda/census.h>
+#include <remuda/command.h>
+#include <remuda/deadline.h>
+#include <remuda/error.h>
+#include <remuda/future.h>
+#include <remuda/group.h>
+#include <remuda/loop.h>
+#include <remuda/pool.h>
+#include <remuda/start.h>
+#include <remuda/version.h>
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* floor: exec */
+/* A command: everything that is needed to run an external program once.
+ *
+ *     const char *argv[] = { "sort", "-n", NULL };
+ *     rmd_command command = { .size = sizeof command, .argv = argv,
+ *                             .in = { .kind = RMD_STREAM_BYTES, .bytes = { "2\n1\n", 4 } },
+ *                             .limits = { .run_ms_max = 5000 } };
+ *     err = rmd_pool_exec(pool, &future, &command);
+ *
+ * Zero means the default everywhere. rmd_pool_exec copies all of it. Unstable: names
+ * here may still change until the threads pool has proved them. */
+#ifndef REMUDA_COMMAND_H
+#define REMUDA_COMMAND_H
+
+#include <remuda/api.h>
+#include <remuda/bytes.h>
+
+RMD_BEGIN
+
+typedef struct rmd_group rmd_group;
+
+enum { RMD_STDIN = 0, RMD_STDOUT = 1, RMD_STDERR = 2 };
+
+typedef enum rmd_stream_kind {
+    RMD_STREAM_DEFAULT = 0, /* stdin: NULL; stdout: CAPTURE; stderr: TAIL */
+    RMD_STREAM_NULL,        /* /dev/null */
+    RMD_STREAM_INHERIT,     /* the same descriptor of the process that owns the pool */
+    RMD_STREAM_FD,          /* .fd, borrowed until the task has ended */
+    RMD_STREAM_FILE,        /* .path: read; or written, emptied first unless .append */
+    RMD_STREAM_BYTES,       /* stdin only: .bytes through a pipe */
+    RMD_STREAM_CAPTURE,     /* output: all of it is kept, see rmd_future_read() */
+    RMD_STREAM_TAIL,        /* output: counted, and the last 64 KiB are kept */
+    RMD_STREAM_SINK,        /* output: given to .sink as it comes */
+} rmd_stream_kind;
+
+/* Gets output as it comes, on the pool's keeper thread, in pieces of at most 64 KiB;
+ * data is borrowed for the call. len 0: the stream is at its end. It must not block
+ * for long: the other tasks of the pool wait meanwhile. */
+typedef void rmd_sink_fn(void *ctx, int stream, const void *data, size_t len);
+
+typedef struct rmd_stream {
+    rmd_stream_kind kind;
+    int fd;
+    const char *path; /* relative to the command's directory */
+    bool append;
+    rmd_bytes bytes;
+    rmd_sink_fn *sink;
+    void *ctx; /* for sink */
+} rmd_stream;
+
+/* One step of the way to end a program: a signal to its process group, then so much
+ * time to obey before the next step. */
+typedef struct rmd_kill_step {
+    int signal;
+    int64_t wait_ms;
+} rmd_kill_step;
+
+/* Limits of one task. Times are in milliseconds; 0: no limit. */
+typedef struct rmd_limits {
+    int64_t queue_ms_max;        /* from submission to the first start; else TIMEOUT */
+    int64_t run_ms_max;          /* one attempt; then it is stopped: TIMEOUT */
+    int64_t total_ms_max;        /* from submission to the end, all attempts; else TIMEOUT */
+    unsigned attempts_max;       /* starts in all, if it fails or times out; 0: one */
+    const rmd_kill_step *ladder; /* NULL: TERM, 2 s, KILL. A KILL is added if missing */
+    size_t ladder_len;
+} rmd_limits;
+
+typedef struct rmd_command {
+    size_t size;             /* sizeof(rmd_command) */
+    const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH */
+    const char *const *envp; /* NULL-terminated; NULL: as it was when the pool opened */
+    const char *const *env;  /* "NAME=value" added to envp, or replacing; NULL: none */
+    const char *dir;         /* where it runs; NULL: where the owner is */
+    rmd_stream in, out, err;
+    const int *fds; /* further descriptors: fds[i] becomes 3 + i; borrowed until the end */
+    size_t fds_len; /* every other descriptor is closed in the program */
+    rmd_limits limits;
+    rmd_group *group; /* counts and cancels it with others; borrowed until its end */
+    const char *name; /* for messages; NULL: argv[0] */
+    int64_t full_ms;  /* queue full: 0: wait; < 0: RMD_EFULL at once; > 0: wait so long */
+    void *ctx;        /* the user's own, see rmd_future_ctx() */
+} rmd_command;
+
+RMD_END
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* floor: exec */
+/* Letting the program itself serve as Remuda's helper processes. */
+#ifndef REMUDA_START_H
+#define REMUDA_START_H
+
+#include <remuda/api.h>
+
+RMD_BEGIN
+
+/* Call it first in main(), before threads are started. In an ordinary start it only
+ * notes that it was called and returns 0. When Remuda itself has started the program
+ * anew as a helper process (the guard, which ends programs whose owner was killed), it
+ * does that work and never returns. It starts nothing itself.
+ *
+ * A program that cannot call it needs the installed helper `remuda-guard`; when neither
+ * is there, opening a programs pool fails with RMD_EGUARD. Never blocks. */
+RMD_API int rmd_start(int *argc, char ***argv);
+
+RMD_END
+
+#endif

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of an attempt:
+ *
+ *   start -> runs -> (stopping: the kill ladder) -> leader has ended -> clearing -> ended
+ *
+ * The leader, which is the program itself, is noticed to have ended but not reaped until
+ * everything else is done: as a zombie it keeps its number, and with it the number of
+ * its process group, from being given to others, so that the group can be signalled
+ * safely at any time before. What is left of the group is killed when the leader ends.
+ * After a stop, the end is reported only when nothing of it is left, members of the
+ * group or not; strays of attempts that ended by themselves are looked for now and then
+ * by the pool, because the search looks at every process of the machine. */
+#include "exec/attempt.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "exec/attempt_id.h"
+#include "exec/environment.h"
+#include "exec/guard.h"
+#include "exec/path.h"
+#include "exec/stray.h"
+#include "exec/streams.h"
+#include "port/clock.h"
+#include "port/fd.h"
+#include "port/spawn.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+void rmdi_attempt_init(rmdi_attempt *attempt, const rmdi_attempt_host *host,
+                       const rmdi_command *command, void *task, unsigned ordinal)
+{
+    *attempt = (rmdi_attempt){
+        .host = host, .command = command, .task = task, .ordinal = ordinal, .pipes = { -1, -1, -1 }
+    };
+    attempt->end.status = -1;
+    for (int i = RMD_STDOUT; i <= RMD_STDERR; i++)
+        rmdi_spool_init(&attempt->spools[i],
+                        command->streams[i].kind == RMD_STREAM_CAPTURE ? host->spill : NULL);
+}
+
+void rmdi_attempt_free(rmdi_attempt *attempt)
+{
+    rmdi_spool_free(&attempt->spools[RMD_STDOUT]);
+    rmdi_spool_free(&attempt->spools[RMD_STDERR]);
+}
+
+/* ---- starting ---- */
+
+/* Room for the variables that we add ourselves. */
+typedef struct own_marks {
+    char id[RMDI_ATTEMPT_ID_MAX + 64], ordinal[64];
+} own_marks;
+
+static void write_marks(const rmdi_attempt *attempt, own_marks *marks)
+{
+    const char *outer = attempt->host->outer_id;
+    snprintf(marks->id, sizeof marks->id, RMDI_ATTEMPT_ID_NAME "=%s%s%s-%" PRIu64,
+             outer ? outer : "", outer ? "/" : "", rmdi_guard_instance(), attempt->number);
+    snprintf(marks->ordinal, sizeof marks->ordinal, "REMUDA_ATTEMPT=%u", attempt->ordinal);
+}
+
+/* The environment of the program: the command's or the pool's, what the command adds, and
+ * our marks. The strings are borrowed, the array is new; NULL: no memory. */
+static char **make_environment(const rmdi_attempt *attempt, own_marks *marks)
+{
+    const rmdi_command *command = attempt->command;
+    char *ours[] = { marks->id, marks->ordinal, NULL };
+    write_marks(attempt, marks);
+    char **added = rmdi_env_merge(command->env, ours);
+    if (!added)
+        return NULL;
+    char **env = rmdi_env_merge(command->envp ? command->envp : attempt->host->envp, added);
+    rmdi_free(added);
+    return env;
+}
+
+/* posix_spawn tells only an errno value: find out whether the directory was meant. */
+static int explain_spawn(const rmdi_attempt *attempt, const char *path, int err)
+{
+    const char *dir = attempt->command->dir;
+    struct stat st;
+    if (dir && (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode)))
+        return rmdi_fail_errno(stat(dir, &st) < 0 ? errno : ENOTDIR, "directory \"%s\"", dir);
+    if (err == ENOENT && stat(path, &st) == 0)
+        return rmdi_fail(RMD_EEXEC, "program \"%s\": its interpreter is missing", path);
+    return rmdi_fail_errno(err, "program \"%s\"", path);
+}
+
+/* A text file without "#!" is run by the shell, as a shell itself would do it. */
+static int spawn_as_script(rmdi_spawn *spawn, pid_t *pid)
+{
+    size_t n = 0;
+    while (spawn->argv[n])
+        n++;
+    char **argv = rmdi_alloc((n + 2) * sizeof *argv), shell[] = "/bin/sh";
+    if (!argv)
+        return ENOMEM;
+    char *file = rmdi_strdup(spawn->path);
+    argv[0] = shell;
+    argv[1] = file;
+    memcpy(argv + 2, spawn->argv + 1, n * sizeof *argv);
+    rmdi_spawn script = *spawn;
+    script.path = shell;
+    script.argv = argv;
+    int err = file ? rmdi_spawn_program(&script, pid) : ENOMEM;
+    rmdi_free(file);
+    rmdi_free(argv);
+    return err;
+}
+
+static int spawn(rmdi_attempt *attempt, const int theirs[3], char *const *envp)
+{
+    const rmdi_command *command = attempt->command;
+    char path[PATH_MAX];
+    int fds[RMDI_SPAWN_FDS_MAX];
+    int err = rmdi_path_find(command->argv[0], rmdi_env_get(envp, "PATH"), command->dir, path);
+    if (err < 0)
+        return err;
+    memcpy(fds, theirs, 3 * sizeof *fds);
+    if (command->fds_len)
+        memcpy(fds + 3, command->fds, command->fds_len * sizeof *fds);
+    rmdi_spawn spawn = { .path = path,
+                         .argv = command->argv,
+                         .envp = envp,
+                         .dir = command->dir,
+                         .fds = fds,
+                         .fds_len = 3 + command->fds_len };
+    err = rmdi_spawn_program(&spawn, &attempt->pid);
+    if (err == ENOEXEC)
+        err = spawn_as_script(&spawn, &attempt->pid);
+    return err ? explain_spawn(attempt, path, err) : 0;
+}
+
+static int spawn_listed(rmdi_attempt *attempt, const int theirs[3])
+{
+    own_marks marks;
+    int err = rmdi_guard_enter(&attempt->number, &attempt->slot);
+    if (err < 0)
+        return err;
+    char **envp = make_environment(attempt, &marks);
+    err = envp ? spawn(attempt, theirs, envp) : rmdi_fail_memory();
+    rmdi_free(envp);
+    if (err < 0)
+        rmdi_guard_leave(attempt->slot);
+    else
+        rmdi_guard_set_group(attempt->slot, attempt->pid);
+    return err;
+}
+
+static void on_child_end(rmd_source *source, unsigned events, void *ctx);
+
+/* The program runs, but we have no memory or descriptor to follow it: end it here. The
+ * wait is for a process that was just killed. */
+static int undo_spawn(rmdi_attempt *attempt, int err)
+{
+    char detail[RMDI_DETAIL_MAX];
+    snprintf(detail, sizeof detail, "%s", rmd_error_detail());
+    kill(-attempt->pid, SIGKILL);
+    rmd_source_free(attempt->child);
+    attempt->child = NULL;
+    rmdi_guard_leave(attempt->slot);
+    while (waitpid(attempt->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    attempt->pid = 0;
+    return rmdi_fail_copy(err, detail);
+}
+
+static int follow(rmdi_attempt *attempt)
+{
+    int err = rmd_loop_child(attempt->host->loop, &attempt->child, attempt->pid, on_child_end,
+                             attempt);
+    if (err == 0)
+        err = rmdi_streams_watch(attempt);
+    return err < 0 ? undo_spawn(attempt, err) : 0;
+}
+
+int rmdi_attempt_start(rmdi_attempt *attempt)
+{
+    int theirs[3];
+    bool owned[3];
+    int err = rmdi_streams_open(attempt, theirs, owned);
+    if (err < 0)
+        return err;
+    attempt->started_ns = rmdi_clock_monotonic_ns();
+    attempt->started_realtime_ns = rmdi_clock_realtime_ns();
+    err = spawn_listed(attempt, theirs);
+    for (int i = 0; i < 3; i++)
+        if (owned[i])
+            rmdi_fd_close(&theirs[i]);
+    if (err == 0)
+        err = follow(attempt);
+    if (err < 0)
+        rmdi_streams_close(attempt);
+    return err;
+}
+
+/* ---- the end ---- */
+
+static void set_result(rmdi_attempt *attempt, rmd_outcome outcome, int error, const char *detail)
+{
+    attempt->outcome = outcome;
+    if (attempt->error) /* the first reason stays */
+        return;
+    attempt->error = error;
+    snprintf(attempt->detail, sizeof attempt->detail, "%s", detail);
+}
+
+static void judge_natural_end(rmdi_attempt *attempt)
+{
+    char text[RMDI_DETAIL_MAX];
+    const rmdi_child_end *end = &attempt->end;
+    if (end->signal) {
+        snprintf(text, sizeof text, "ended by signal %d (%s)", end->signal, strsignal(end->signal));
+        set_result(attempt, RMD_OUTCOME_FAILED, RMD_ESIGNAL, text);
+    } else if (end->status) {
+        snprintf(text, sizeof text, "exit status %d", end->status);
+        set_result(attempt, RMD_OUTCOME_FAILED, RMD_EEXIT, text);
+    } else {
+        set_result(attempt, RMD_OUTCOME_OK, 0, "");
+    }
+}
+
+static void judge(rmdi_attempt *attempt, int reaped)
+{
+    switch (attempt->stop) {
+    case RMDI_STOP_ERROR: set_result(attempt, RMD_OUTCOME_FAILED, attempt->error, ""); return;
+    case RMDI_STOP_CANCEL:
+        set_result(attempt, RMD_OUTCOME_CANCELLED, RMD_ECANCELED, "stopped while it ran");
+        return;
+    case RMDI_STOP_TIMEOUT:
+        set_result(attempt, RMD_OUTCOME_TIMEOUT, RMD_ETIMEDOUT, "stopped at its time limit");
+        return;
+    case RMDI_STOP_NONE: break;
+    }
+    if (reaped)
+        set_result(attempt, RMD_OUTCOME_LOST, RMD_ELOST,
+                   "somebody else in this process has reaped it");
+    else
+        judge_natural_end(attempt);
+}
+
+static void free_stray_watches(rmdi_attempt *attempt);
+
+static void finish(rmdi_attempt *attempt)
+{
+    free_stray_watches(attempt);
+    rmd_source_free(attempt->ladder);
+    rmd_source_free(attempt->child);
+    attempt->ladder = attempt->child = NULL;
+    rmdi_streams_close(attempt);
+    rmdi_guard_leave(attempt->slot); /* while the group's number is still its own */
+    int reaped = rmdi_child_reap(attempt->pid, &attempt->end);
+    attempt->ended_ns = rmdi_clock_monotonic_ns();
+    judge(attempt, reaped);
+    attempt->host->ended(attempt->task, attempt);
+}
+
+/* ---- clearing: after a stop, everything that carries its mark must be gone ---- */
+
+typedef struct rmdi_stray_watch {
+    rmdi_attempt *attempt;
+    rmd_source *source;
+    struct rmdi_stray_watch *next;
+} rmdi_stray_watch;
+
+static void clear(rmdi_attempt *attempt);
+
+static void on_stray_end(rmd_source *source, unsigned events, void *ctx)
+{
+    rmdi_attempt *attempt = ctx;
+    (void)source;
+    (void)events;
+    if (--attempt->strays == 0)
+        clear(attempt);
+}
+
+static void watch_stray(void *ctx, pid_t pid)
+{
+    rmdi_attempt *attempt = ctx;
+    rmdi_stray_watch *watch = pid == attempt->pid ? NULL : rmdi_alloc_zeroed(sizeof *watch);
+    /* Without memory, or when it has gone meanwhile, it is just not waited for: it has
+     * been sent its SIGKILL. */
+    if (!watch ||
+        rmd_loop_child(attempt->host->loop, &watch->source, pid, on_stray_end, attempt) < 0) {
+        rmdi_free(watch);
+        return;
+    }
+    watch->next = attempt->stray_watches;
+    attempt->stray_watches = watch;
+    attempt->strays++;
+}
+
+static void free_stray_watches(rmdi_attempt *attempt)
+{
+    while (attempt->stray_watches) {
+        rmdi_stray_watch *watch = attempt->stray_watches;
+        attempt->stray_watches = watch->next;
+        rmd_source_free(watch->source);
+        rmdi_free(watch);
+    }
+}
+
+static void clear(rmdi_attempt *attempt)
+{
+    rmdi_stray_search search = { .instance = rmdi_guard_instance(),
+                                 .number = attempt->number,
+                                 .group = attempt->pid,
+                                 .found = watch_stray,
+                                 .ctx = attempt };
+    free_stray_watches(attempt);
+    attempt->strays = 0;
+    rmdi_strays_kill(&search);
+    if (attempt->strays == 0)
+        finish(attempt);
+}
+
+static void on_child_end(rmd_source *source, unsigned events, void *ctx)
+{
+    rmdi_attempt *attempt = ctx;
+    (void)source;
+    (void)events;
+    /* Kill first, read then: whatever a member had written is in the pipe by now, and
+     * none can go on writing while we read. */
+    kill(-attempt->pid, SIGKILL);
+    rmdi_streams_drain(attempt);
+    if (attempt->stop == RMDI_STOP_NONE)
+        finish(attempt);
+    else
+        clear(attempt);
+}
+
+/* ---- stopping ---- */
+
+static void take_step(rmdi_attempt *attempt);
+
+static void on_ladder(rmd_source *source, unsigned events, void *ctx)
+{
+    (void)source;
+    (void)events;
+    take_step(ctx);
+}
+
+static void take_step(rmdi_attempt *attempt)
+{
+    const rmd_limits *limits = &attempt->command->limits;
+    const rmd_kill_step *step = &limits->ladder[attempt->step];
+    kill(-attempt->pid, step->signal);
+    if (step->signal != SIGKILL)
+        kill(-attempt->pid, SIGCONT); /* a stopped program must run to obey */
+    if (++attempt->step == limits->ladder_len)
+        return; /* that was SIGKILL: its end will be told */
+    rmd_deadline due = rmd_after_ms(step->wait_ms);
+    if (attempt->ladder)
+        rmd_source_set_due(attempt->ladder, due);
+    else if (rmd_loop_timer(attempt->host->loop, &attempt->ladder, due, 0, on_ladder, attempt) < 0)
+        kill(-attempt->pid, SIGKILL); /* no memory for patience */
+}
+
+void rmdi_attempt_stop(rmdi_attempt *attempt, rmdi_stop why)
+{
+    bool ended;
+    if (attempt->stop != RMDI_STOP_NONE)
+        return;
+    if (why != RMDI_STOP_ERROR && (rmdi_child_peek(attempt->pid, &ended) || ended))
+        return;
+    attempt->stop = why;
+    take_step(attempt);
+}
+
+void rmdi_attempt_output_failed(rmdi_attempt *attempt, int error)
+{
+    if (attempt->error)
+        return;
+    attempt->error = error;
+    snprintf(attempt->detail, sizeof attempt->detail, "%s", rmd_error_detail());
+    if (attempt->stop == RMDI_STOP_NONE)
+        rmdi_attempt_stop(attempt, RMDI_STOP_ERROR);
+    attempt->stop = RMDI_STOP_ERROR;
+}
+
+void rmdi_attempt_signal(rmdi_attempt *attempt, int signal)
+{
+    kill(-attempt->pid, signal);
+}

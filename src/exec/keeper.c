@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/* The programs pool, as its keeper sees it: starts programs while slots are free, ends
+ * them at their limits, looks after the guard and after strays. All of this runs on the
+ * loop's thread; what callers share with it is touched under the pool's lock. */
+#include "base/error.h"
+#include "exec/census.h"
+#include "exec/guard.h"
+#include "exec/programs.h"
+#include "exec/stray.h"
+#include "port/clock.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+/* A search for strays looks at every process of the machine, so it may take at most a
+ * hundredth of the time. */
+enum { SWEEP_SHARE = 100 };
+static const int64_t sweep_pause_ns = INT64_C(50) * 1000 * 1000;
+
+static void dispatch(rmdi_programs *pool);
+
+/* ---- the end of a task ---- */
+
+/* With everything published: runs the callbacks and lets go of the pool's reference. */
+static void conclude(rmdi_task *task)
+{
+    rmdi_programs *pool = task->pool;
+    rmdi_future_call_back(&task->future);
+    rmdi_future_drop(&task->future); /* the pool itself outlives it: drain waits for us */
+    rmdi_lock_enter(&pool->lock);
+    if (--pool->unfinished == 0)
+        rmdi_condition_notify_all(&pool->changed);
+    rmdi_lock_release(&pool->lock);
+}
+
+static void fill_account(rmdi_task *task)
+{
+    rmdi_attempt *attempt = &task->attempt;
+    rmd_exit *account = &task->future.exit;
+    account->outcome = attempt->outcome;
+    account->error = attempt->error;
+    account->detail = attempt->detail;
+    account->status = attempt->end.status;
+    account->signal = attempt->end.signal;
+    account->usage = attempt->end.usage;
+    account->attempts = task->attempts;
+    account->pid = attempt->pid;
+    account->started_ns = attempt->started_ns;
+    account->started_realtime_ns = attempt->started_realtime_ns;
+    account->ended_ns = attempt->ended_ns;
+    account->out_bytes = attempt->spools[RMD_STDOUT].total;
+    account->err_bytes = attempt->spools[RMD_STDERR].total;
+    account->err_tail = rmdi_spool_tail(&attempt->spools[RMD_STDERR], &task->tail);
+}
+
+/* A running task has come to its end, whether its program ran or not. */
+static void end_running(rmdi_task *task)
+{
+    rmdi_programs *pool = task->pool;
+    fill_account(task);
+    rmdi_lock_enter(&pool->lock);
+    rmdi_list_remove(&task->link);
+    pool->census.running--;
+    rmdi_census_add(&pool->census, task->attempt.outcome);
+    task->state = RMDI_TASK_ENDED;
+    rmdi_task_arm(task);
+    const rmd_limits *limits = &task->command.limits;
+    pool->timers_needed -= limits->queue_ms_max || limits->run_ms_max || limits->total_ms_max;
+    rmdi_lock_release(&pool->lock);
+    rmdi_future_end(&task->future);
+    conclude(task);
+}
+
+/* Ends a queued task for a reason that the keeper has found. With the lock held, which
+ * is released. */
+static void end_queued(rmdi_task *task, rmd_outcome outcome, int error, const char *detail)
+{
+    rmdi_task_end_queued(task, outcome, error, detail);
+    rmdi_lock_release(&task->pool->lock);
+    rmdi_future_end(&task->future);
+    conclude(task);
+}
+
+/* Back to the head of the queue: for another attempt, or for a better moment. With the
+ * lock held. */
+static void requeue(rmdi_task *task)
+{
+    rmdi_programs *pool = task->pool;
+    rmdi_list_remove(&task->link);
+    rmdi_list_prepend(&pool->queue, &task->link);
+    pool->census.running--;
+    pool->census.queued++;
+    task->state = RMDI_TASK_QUEUED;
+    task->run_due_ns = INT64_MAX;
+    rmdi_task_arm(task);
+}
+
+static bool try_again(rmdi_task *task)
+{
+    rmdi_programs *pool = task->pool;
+    rmd_outcome outcome = task->attempt.outcome;
+    bool failed = outcome == RMD_OUTCOME_FAILED || outcome == RMD_OUTCOME_TIMEOUT;
+    if (!failed || task->attempts >= task->command.limits.attempts_max)
+        return false;
+    rmdi_lock_enter(&pool->lock);
+    bool again = !task->cancel_wanted && rmdi_clock_monotonic_ns() < task->total_due_ns;
+    if (again)
+        requeue(task);
+    rmdi_lock_release(&pool->lock);
+    if (again)
+        rmdi_attempt_free(&task->attempt);
+    return again;
+}
+
+static void plan_sweep(rmdi_programs *pool)
+{
+    if (pool->sweep_wanted)
+        return;
+    pool->sweep_wanted = true;
+    int64_t at = rmdi_clock_monotonic_ns() + sweep_pause_ns;
+    at = at < pool->sweep_not_before_ns ? pool->sweep_not_before_ns : at;
+    rmd_source_set_due(pool->sweep, RMD_DEADLINE_AT(at));
+}
+
+static void on_attempt_ended(void *ctx, rmdi_attempt *attempt)
+{
+    rmdi_task *task = ctx;
+    rmdi_programs *pool = task->pool;
+    pool->starved = false;
+    if (attempt->stop == RMDI_STOP_NONE)
+        plan_sweep(pool);
+    if (!try_again(task))
+        end_running(task);
+    dispatch(pool);
+}
+
+/* ---- starting ---- */
+
+/* The next task that may start, moved to `running`; NULL when there is none. */
+static rmdi_task *take_task(rmdi_programs *pool)
+{
+    rmdi_task *task = NULL;
+    rmdi_lock_enter(&pool->lock);
+    if (!pool->suspended && !pool->starved && pool->census.running < pool->pool.workers &&
+        !rmdi_list_empty(&pool->queue)) {
+        task = RMDI_CONTAINER(rmdi_list_take_first(&pool->queue), rmdi_task, link);
+        rmdi_list_append(&pool->running, &task->link);
+        pool->census.queued--;
+        pool->census.running++;
+        task->state = RMDI_TASK_RUNNING;
+        rmdi_condition_notify_all(&pool->changed);
+    }
+    rmdi_lock_release(&pool->lock);
+    return task;
+}
+
+/* The system has no room for one more program now; others of ours run, and when one of
+ * them ends there will be. */
+static bool wait_for_better_moment(rmdi_task *task, int err)
+{
+    rmdi_programs *pool = task->pool;
+    if (err != RMD_EAGAIN && err != RMD_EMFILE && err != RMD_ENOMEM && err != RMD_EFULL)
+        return false;
+    rmdi_lock_enter(&pool->lock);
+    bool others = pool->census.running > 1 && !task->cancel_wanted;
+    if (others) {
+        requeue(task);
+        pool->starved = true;
+    }
+    rmdi_lock_release(&pool->lock);
+    return others;
+}
+
+static void could_not_start(rmdi_task *task, int err)
+{
+    rmdi_attempt *attempt = &task->attempt;
+    if (wait_for_better_moment(task, err)) {
+        task->attempts--;
+        rmdi_attempt_free(attempt);
+        return;
+    }
+    attempt->outcome = RMD_OUTCOME_FAILED;
+    attempt->error = err;
+    snprintf(attempt->detail, sizeof attempt->detail, "%s", rmd_error_detail());
+    attempt->started_ns = attempt->started_realtime_ns = 0;
+    attempt->ended_ns = rmdi_clock_monotonic_ns();
+    end_running(task);
+}
+
+static void start(rmdi_task *task)
+{
+    rmdi_programs *pool = task->pool;
+    rmdi_attempt_init(&task->attempt, &pool->host, &task->command, task, ++task->attempts);
+    int err = pool->guard_error ? rmdi_fail(RMD_EGUARD, "the guard process is gone and cannot be "
+                                                        "started again")
+                                : rmdi_attempt_start(&task->attempt);
+    if (err < 0) {
+        could_not_start(task, err);
+        return;
+    }
+    if (!task->command.limits.run_ms_max)
+        return;
+    rmdi_lock_enter(&pool->lock);
+    task->run_due_ns = rmd_after_ms(task->command.limits.run_ms_max).ns;
+    rmdi_task_arm(task);
+    rmdi_lock_release(&pool->lock);
+}
+
+/* Sets the loop's timer to the nearest limit of all tasks. */
+static void arm_timer(rmdi_programs *pool)
+{
+    rmdi_lock_enter(&pool->lock);
+    rmdi_timer *first = rmdi_timers_first(&pool->timers);
+    int64_t at = first && !pool->suspended ? first->due_ns : INT64_MAX;
+    rmdi_lock_release(&pool->lock);
+    rmd_source_set_due(pool->timer, RMD_DEADLINE_AT(at));
+}
+
+static void dispatch(rmdi_programs *pool)
+{
+    for (rmdi_task *task; (task = take_task(pool));)
+        start(task);
+    arm_timer(pool);
+}
+
+/* ---- limits ---- */
+
+static void at_limit(rmdi_task *task, int64_t now)
+{
+    rmdi_programs *pool = task->pool;
+    if (task->state == RMDI_TASK_QUEUED) {
+        bool total = task->total_due_ns <= now;
+        end_queued(task, RMD_OUTCOME_TIMEOUT, RMD_ETIMEDOUT,
+                   total ? "its time was over before it could start"
+                         : "it waited too long for its start");
+        return;
+    }
+    rmdi_timers_disarm(&pool->timers, &task->timer);
+    rmdi_lock_release(&pool->lock);
+    rmdi_attempt_stop(&task->attempt, RMDI_STOP_TIMEOUT);
+}
+
+static void on_timer(rmd_source *source, unsigned events, void *ctx)
+{
+    rmdi_programs *pool = ctx;
+    int64_t now = rmdi_clock_monotonic_ns();
+    (void)source;
+    (void)events;
+    for (;;) {
+        rmdi_lock_enter(&pool->lock);
+        rmdi_timer *first = rmdi_timers_first(&pool->timers);
+        if (!first || first->due_ns > now || pool->suspended)
+            break;
+        at_limit(RMDI_CONTAINER(first, rmdi_task, timer), now); /* releases the lock */
+    }
+    rmdi_lock_release(&pool->lock);
+    dispatch(pool);
+}
+
+/* ---- strays ---- */
+
+static void sweep(rmdi_programs *pool)
+{
+    rmdi_stray_search search = { .instance = rmdi_guard_instance(), .alive = rmdi_guard_is_listed };
+    pool->sweep_wanted = false;
+    int64_t begin = rmdi_clock_monotonic_ns();
+    rmdi_strays_kill(&search);
+    int64_t end = rmdi_clock_monotonic_ns();
+    pool->sweep_not_before_ns = end + (end - begin) * SWEEP_SHARE;
+}
+
+static void on_sweep(rmd_source *source, unsigned events, void *ctx)
+{
+    (void)source;
+    (void)events;
+    sweep(ctx);
+}
+
+/* ---- the guard ---- */
+
+static int watch_guard(rmdi_programs *pool);
+
+static void on_guard_end(rmd_source *source, unsigned events, void *ctx)
+{
+    rmdi_programs *pool = ctx;
+    (void)events;
+    rmd_source_free(source);
+    pool->guard_watch = NULL;
+    int err = rmdi_guard_revive(pool->guard_pid);
+    if (err == 0)
+        err = watch_guard(pool);
+    pool->guard_error = err;
+}
+
+static int watch_guard(rmdi_programs *pool)
+{
+    pool->guard_pid = rmdi_guard_pid();
+    int err = rmd_loop_child(pool->loop, &pool->guard_watch, pool->guard_pid, on_guard_end, pool);
+    if (err == 0)
+        rmd_source_set_background(pool->guard_watch, true);
+    return err;
+}
+
+/* ---- the keeper itself ---- */
+
+static int open_timer(rmdi_programs *pool, rmd_source **timer, rmd_source_fn *fn)
+{
+    int err = rmd_loop_timer(pool->loop, timer, RMD_FOREVER, 0, fn, pool);
+    if (err == 0) /* what it serves keeps a run going, not the timer */
+        rmd_source_set_background(*timer, true);
+    return err;
+}
+
+int rmdi_keeper_open(rmdi_programs *pool)
+{
+    pool->host.ended = on_attempt_ended;
+    int err = open_timer(pool, &pool->timer, on_timer);
+    if (err == 0)
+        err = open_timer(pool, &pool->sweep, on_sweep);
+    if (err == 0)
+        err = watch_guard(pool);
+    if (err < 0) {
+        rmd_source_free(pool->timer);
+        rmd_source_free(pool->sweep);
+    }
+    return err;
+}
+
+static void leave(rmdi_programs *pool)
+{
+    if (pool->sweep_wanted)
+        sweep(pool);
+    rmd_source_free(pool->timer);
+    rmd_source_free(pool->sweep);
+    rmd_source_free(pool->guard_watch);
+    rmdi_lock_enter(&pool->lock);
+    pool->gone = true;
+    rmdi_condition_notify_all(&pool->changed);
+    rmdi_lock_release(&pool->lock);
+}
+
+void rmdi_keeper_apply_suspension(rmdi_programs *pool)
+{
+    rmdi_lock_enter(&pool->lock);
+    bool stop = pool->suspended;
+    if (stop != pool->stopped) {
+        pool->stopped = stop;
+        int64_t now = rmdi_clock_monotonic_ns();
+        for (rmdi_link *l = pool->running.next; l != &pool->running; l = l->next)
+            rmdi_attempt_signal(&RMDI_CONTAINER(l, rmdi_task, link)->attempt,
+                                stop ? SIGSTOP : SIGCONT);
+        if (stop)
+            pool->stopped_ns = now;
+        else
+            rmdi_timers_shift(&pool->timers, now - pool->stopped_ns);
+    }
+    rmdi_lock_release(&pool->lock);
+}
+
+static void stop_cancelled(rmdi_programs *pool)
+{
+    /* A stop changes no list: the end of the attempt comes later, from the loop. */
+    rmdi_lock_enter(&pool->lock);
+    for (rmdi_link *l = pool->running.next; l != &pool->running; l = l->next) {
+        rmdi_task *task = RMDI_CONTAINER(l, rmdi_task, link);
+        if (task->cancel_wanted)
+            rmdi_attempt_stop(&task->attempt, RMDI_STOP_CANCEL);
+    }
+    rmdi_lock_release(&pool->lock);
+}
+
+static rmdi_task *take_to_call(rmdi_programs *pool)
+{
+    rmdi_lock_enter(&pool->lock);
+    rmdi_link *link = rmdi_list_take_first(&pool->to_call);
+    rmdi_task *task = link ? RMDI_CONTAINER(link, rmdi_task, link) : NULL;
+    if (task)
+        task->to_call = false;
+    rmdi_lock_release(&pool->lock);
+    return task;
+}
+
+void rmdi_keeper_kick(void *ctx)
+{
+    rmdi_programs *pool = ctx;
+    for (rmdi_task *task; (task = take_to_call(pool));)
+        conclude(task);
+    rmdi_keeper_apply_suspension(pool);
+    stop_cancelled(pool);
+    dispatch(pool);
+    rmdi_lock_enter(&pool->lock);
+    bool leaving = pool->quit && !pool->unfinished && !pool->gone;
+    rmdi_lock_release(&pool->lock);
+    if (leaving)
+        leave(pool);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "exec/path.h"
+
+#include "base/error.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char default_path[] = "/usr/local/bin:/usr/bin:/bin";
+
+/* Is it a file that can be executed? A file that is there but may not be run is noted. */
+static bool usable(const char *file, bool *forbidden)
+{
+    struct stat st;
+    if (stat(file, &st) < 0 || !S_ISREG(st.st_mode))
+        return false;
+    if (access(file, X_OK) == 0)
+        return true;
+    *forbidden = true;
+    return false;
+}
+
+/* The file `name` in the directory path[0..len), an empty one being the current. */
+static bool compose(char *file, const char *path, size_t len, const char *dir, const char *name)
+{
+    bool relative = len == 0 || path[0] != '/';
+    const char *start = relative && dir ? dir : "";
+    int n = snprintf(file, PATH_MAX, "%s%s%.*s%s%s", start, *start ? "/" : "", (int)len, path,
+                     len ? "/" : "", name);
+    return n < PATH_MAX;
+}
+
+int rmdi_path_find(const char *name, const char *path, const char *dir, char *found)
+{
+    bool forbidden = false;
+    if (strchr(name, '/')) {
+        if (snprintf(found, PATH_MAX, "%s", name) < PATH_MAX)
+            return 0;
+        return rmdi_fail(RMD_ENOENT, "program name of %zu bytes", strlen(name));
+    }
+    if (!*name)
+        return rmdi_fail(RMD_ENOENT, "the name of the program is empty");
+    for (path = path ? path : default_path;; path++) {
+        size_t len = strcspn(path, ":");
+        if (compose(found, path, len, dir, name) && usable(found, &forbidden))
+            return 0;
+        path += len;
+        if (!*path)
+            break;
+    }
+    if (forbidden)
+        return rmdi_fail(RMD_EACCES, "program \"%s\": found in PATH but not executable", name);
+    return rmdi_fail(RMD_ENOENT, "program \"%s\": not found in PATH", name);
+}

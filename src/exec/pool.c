@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* The front of every pool: reads `kind[:N][?key=value&…]`, checks the caller, and hands
+ * over to the kind. */
+#include "exec/pool.h"
+
+#include "base/error.h"
+#include "port/cpu.h"
+#include "port/forked.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const rmdi_pool_ops *const kinds[] = { &rmdi_programs_ops };
+
+enum { WORKERS_MAX = 65536, QUEUE_DEFAULT = 1024, CAPTURE_DEFAULT = 8 * 1024 * 1024 };
+
+static const rmdi_pool_ops *find_kind(const char *text, size_t len)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strlen(kinds[i]->kind) == len && memcmp(kinds[i]->kind, text, len) == 0)
+            return kinds[i];
+    return NULL;
+}
+
+/* A whole number from 1 to max at *text, which then stands behind it. */
+static bool read_number(const char **text, unsigned long max, unsigned *number)
+{
+    char *end;
+    if (!isdigit((unsigned char)**text))
+        return false;
+    unsigned long value = strtoul(*text, &end, 10);
+    if (value < 1 || value > max)
+        return false;
+    *text = end;
+    *number = (unsigned)value;
+    return true;
+}
+
+static int read_key(const char **text, rmdi_pool_request *request)
+{
+    const char *key = *text;
+    size_t len = strcspn(key, "=&");
+    if (len != 5 || memcmp(key, "queue", 5) != 0)
+        return rmdi_fail(RMD_EINVAL, "pool: unknown key \"%.*s\"; known: queue", (int)len, key);
+    *text = key + len;
+    if (**text == '=')
+        ++*text;
+    if (!read_number(text, UINT32_MAX, &request->options.queue_max) || (**text && **text != '&'))
+        return rmdi_fail(RMD_EINVAL, "pool: queue=N takes a whole number from 1 in \"%s\"", key);
+    *text += **text == '&';
+    return 0;
+}
+
+static int read_kind(const char *kind, const rmdi_pool_ops **ops, rmdi_pool_request *request)
+{
+    size_t len = strcspn(kind, ":?");
+    *ops = find_kind(kind, len);
+    if (!*ops)
+        return rmdi_fail(RMD_EINVAL, "pool: unknown kind \"%.*s\"; known: programs", (int)len,
+                         kind);
+    const char *text = kind + len;
+    if (*text == ':') {
+        text++;
+        if (!read_number(&text, WORKERS_MAX, &request->workers) || (*text && *text != '?'))
+            return rmdi_fail(RMD_EINVAL,
+                             "pool: \"%s\": after the colon stands a number of workers "
+                             "from 1 to %d",
+                             kind, WORKERS_MAX);
+    }
+    int err = 0;
+    for (text += *text == '?'; *text && err == 0;)
+        err = read_key(&text, request);
+    return err;
+}
+
+static void choose_defaults(rmdi_pool_request *request, const char *kind)
+{
+    rmd_pool_options *options = &request->options;
+    const char *dir = getenv("TMPDIR");
+    if (!request->workers)
+        request->workers = rmdi_cpu_usable();
+    if (!options->name)
+        options->name = kind;
+    if (!options->queue_max)
+        options->queue_max = QUEUE_DEFAULT;
+    if (!options->capture_bytes_max)
+        options->capture_bytes_max = CAPTURE_DEFAULT;
+    if (!options->temporary_dir)
+        options->temporary_dir = dir && *dir ? dir : "/tmp";
+}
+
+int rmd_pool_open(rmd_pool **pool, const char *kind, const rmd_pool_options *options,
+                  rmd_deadline deadline)
+{
+    const rmdi_pool_ops *ops;
+    rmdi_pool_request request = { .deadline = deadline };
+    if (!pool || !kind)
+        return rmdi_fail(RMD_EINVAL, "pool: a place for it and a kind must be given");
+    if (options && options->size != sizeof *options)
+        return rmdi_fail(RMD_EINVAL, "pool options: size is %zu, not %zu", options->size,
+                         sizeof *options);
+    if (options)
+        request.options = *options;
+    int err = read_kind(kind, &ops, &request);
+    if (err < 0)
+        return err;
+    choose_defaults(&request, ops->kind);
+    uint64_t process = rmdi_process_mark();
+    if (!process)
+        return rmdi_fail_memory();
+    err = ops->open(pool, &request);
+    if (err < 0)
+        return err;
+    (*pool)->process = process;
+    (*pool)->workers = request.workers;
+    return 0;
+}
+
+static int check(const rmd_pool *pool)
+{
+    if (!pool)
+        return rmdi_fail(RMD_EINVAL, "pool: none was given");
+    if (!rmdi_process_is(pool->process))
+        return rmdi_fail(RMD_EFORKED, "the pool belongs to the process that opened it");
+    return 0;
+}
+
+int rmd_pool_exec(rmd_pool *pool, rmd_future **future, const rmd_command *command)
+{
+    int err = check(pool);
+    if (err < 0)
+        return err;
+    if (!pool->ops->exec)
+        return rmdi_fail(RMD_ENOTSUP, "a pool of %s runs no commands", pool->ops->kind);
+    return pool->ops->exec(pool, future, command);
+}
+
+int rmd_pool_close(rmd_pool *pool)
+{
+    int err = check(pool);
+    if (err == 0)
+        pool->ops->close(pool);
+    return err;
+}
+
+int rmd_pool_drain(rmd_pool *pool, rmd_deadline deadline)
+{
+    int err = check(pool);
+    return err < 0 ? err : pool->ops->drain(pool, deadline);
+}
+
+int rmd_pool_abort(rmd_pool *pool, rmd_deadline deadline)
+{
+    int err = check(pool);
+    return err < 0 ? err : pool->ops->abort(pool, deadline);
+}
+
+int rmd_pool_cancel(rmd_pool *pool, bool queued_only)
+{
+    int err = check(pool);
+    if (err == 0)
+        pool->ops->cancel(pool, queued_only);
+    return err;
+}
+
+int rmd_pool_suspend(rmd_pool *pool)
+{
+    int err = check(pool);
+    if (err == 0)
+        pool->ops->suspend(pool, true);
+    return err;
+}
+
+int rmd_pool_resume(rmd_pool *pool)
+{
+    int err = check(pool);
+    if (err == 0)
+        pool->ops->suspend(pool, false);
+    return err;
+}
+
+int rmd_pool_census(rmd_pool *pool, rmd_census *census)
+{
+    int err = check(pool);
+    if (err == 0)
+        pool->ops->census(pool, census);
+    return err;
+}
+
+unsigned rmd_pool_size(const rmd_pool *pool)
+{
+    return pool->workers;
+}
+
+int rmd_pool_free(rmd_pool *pool)
+{
+    if (!pool)
+        return 0;
+    int err = check(pool);
+    return err < 0 ? err : pool->ops->free(pool);
+}

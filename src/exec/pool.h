@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* What a kind of pool must offer. */
+#ifndef RMDI_EXEC_POOL_H
+#define RMDI_EXEC_POOL_H
+
+#include <remuda/pool.h>
+
+/* What rmd_pool_open() was asked for, checked. */
+typedef struct rmdi_pool_request {
+    unsigned workers;         /* at least 1 */
+    rmd_pool_options options; /* zeros replaced by the defaults */
+    rmd_deadline deadline;
+} rmdi_pool_request;
+
+/* Each function but open gets a pool of this process; contracts as in <remuda/pool.h>.
+ * exec NULL: RMD_ENOTSUP. */
+typedef struct rmdi_pool_ops {
+    const char *kind;
+    int (*open)(rmd_pool **pool, const rmdi_pool_request *request);
+    int (*exec)(rmd_pool *pool, rmd_future **future, const rmd_command *command);
+    void (*close)(rmd_pool *pool);
+    int (*drain)(rmd_pool *pool, rmd_deadline deadline);
+    int (*abort)(rmd_pool *pool, rmd_deadline deadline);
+    void (*cancel)(rmd_pool *pool, bool queued_only);
+    void (*suspend)(rmd_pool *pool, bool suspend);
+    void (*census)(rmd_pool *pool, rmd_census *census);
+    int (*free)(rmd_pool *pool);
+} rmdi_pool_ops;
+
+/* The beginning of every kind's pool. */
+struct rmd_pool {
+    const rmdi_pool_ops *ops;
+    uint64_t process; /* rmdi_process_mark() of its owner */
+    unsigned workers;
+};
+
+extern const rmdi_pool_ops rmdi_programs_ops;
+
+#endif

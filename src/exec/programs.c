@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: MIT */
+/* The programs pool, as its callers see it.
+ *
+ * A task is QUEUED, RUNNING, then ENDED; the pool's lock guards these changes, the
+ * census with them. Everything that touches a running program happens on the keeper's
+ * thread, which is told by a kick. A callback never runs under the lock.
+ *
+ * A task's end is published before its callbacks are put in the keeper's hands, and
+ * `unfinished` counts it until they have run: so when the pool is drained nothing of
+ * any task is still under way. */
+#include "exec/programs.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "exec/attempt_id.h"
+#include "exec/census.h"
+#include "exec/environment.h"
+#include "exec/guard.h"
+#include "port/clock.h"
+#include "port/fd.h"
+#include "port/pidfd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const rmdi_future_ops future_ops;
+
+static rmdi_programs *of_pool(rmd_pool *pool)
+{
+    return (rmdi_programs *)(void *)pool;
+}
+
+static rmdi_task *of_future(const rmd_future *future)
+{
+    return RMDI_CONTAINER(future, rmdi_task, future);
+}
+
+/* ---- opening and freeing ---- */
+
+static void free_memory(rmdi_programs *pool)
+{
+    if (pool->own_loop)
+        rmd_loop_free(pool->loop); /* NULL when it was drained */
+    if (pool->host.spill)
+        rmdi_spill_drop(pool->host.spill);
+    rmdi_free(pool->host.envp);
+    rmdi_free(pool->host.outer_id);
+    rmdi_free(pool->host.scratch);
+    rmdi_fd_close(&pool->host.null);
+    rmdi_timers_free(&pool->timers);
+    rmdi_free(pool);
+}
+
+static void drop(rmdi_programs *pool)
+{
+    if (rmd_atomic_sub(&pool->refs, 1, RMD_ACQ_REL) == 1)
+        free_memory(pool);
+}
+
+static int open_host(rmdi_programs *pool, const rmd_pool_options *options)
+{
+    rmdi_attempt_host *host = &pool->host;
+    host->loop = pool->loop;
+    host->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (host->null < 0)
+        return rmdi_fail_errno(errno, "/dev/null");
+    host->envp = rmdi_strings_copy((const char *const *)environ);
+    host->scratch = rmdi_alloc(RMDI_READ_MAX);
+    const char *outer = rmdi_env_get(host->envp, RMDI_ATTEMPT_ID_NAME);
+    host->outer_id = outer ? rmdi_strdup(outer) : NULL;
+    if (!host->envp || !host->scratch || (outer && !host->outer_id))
+        return rmdi_fail_memory();
+    return rmdi_spill_open(&host->spill, options->temporary_dir, options->capture_bytes_max);
+}
+
+static bool is_gone(void *ctx)
+{
+    rmdi_programs *pool = ctx;
+    rmdi_lock_enter(&pool->lock);
+    bool gone = pool->gone;
+    rmdi_lock_release(&pool->lock);
+    return gone;
+}
+
+static void run_keeper(void *arg)
+{
+    rmdi_programs *pool = arg;
+    rmd_atomic_store(&pool->keeper_id, rmdi_thread_self(), RMD_RELAXED);
+    while (!is_gone(pool))
+        rmd_loop_turn(pool->loop, RMD_FOREVER);
+}
+
+/* Are we inside a callback of the pool? Its own loop is asked nothing: another thread may
+ * be freeing it. */
+static bool on_keeper(rmdi_programs *pool)
+{
+    if (pool->own_loop) /* relaxed: only our own thread can have stored our number */
+        return rmd_atomic_load(&pool->keeper_id, RMD_RELAXED) == rmdi_thread_self();
+    return rmdi_loop_is_here(pool->loop);
+}
+
+/* Is it for the calling thread to turn the loop, so that anything can happen? */
+static bool must_turn(rmdi_programs *pool)
+{
+    return !pool->own_loop && rmdi_loop_is_mine(pool->loop);
+}
+
+static int open_parts(rmdi_programs *pool, const rmd_pool_options *options)
+{
+    int err = 0;
+    if (pool->own_loop)
+        err = rmd_loop_open(&pool->loop);
+    if (err == 0)
+        err = open_host(pool, options);
+    if (err == 0)
+        err = rmdi_guard_hold();
+    if (err < 0)
+        return err;
+    err = rmdi_keeper_open(pool);
+    if (err == 0 && pool->own_loop)
+        err = rmdi_thread_start(&pool->keeper, run_keeper, pool, options->name);
+    if (err < 0)
+        rmdi_guard_drop();
+    return err;
+}
+
+static int programs_open(rmd_pool **out, const rmdi_pool_request *request)
+{
+    if (rmdi_child_ends_are_dropped())
+        return rmdi_fail(RMD_EINVAL, "SIGCHLD is ignored, so the ends of programs cannot be "
+                                     "known: set it to SIG_DFL or handle it");
+    rmdi_programs *pool = rmdi_alloc_zeroed(sizeof *pool);
+    if (!pool)
+        return rmdi_fail_memory();
+    pool->pool.ops = &rmdi_programs_ops;
+    pool->pool.workers = request->workers;
+    pool->queue_max = request->options.queue_max;
+    pool->loop = request->options.loop;
+    pool->own_loop = !pool->loop;
+    pool->host.null = -1;
+    rmd_atomic_init(&pool->refs, 1);
+    rmdi_list_init(&pool->queue);
+    rmdi_list_init(&pool->running);
+    rmdi_list_init(&pool->to_call);
+    rmdi_post_init(&pool->kick, rmdi_keeper_kick, pool);
+    int err = open_parts(pool, &request->options);
+    if (err < 0) {
+        free_memory(pool);
+        return err;
+    }
+    *out = &pool->pool;
+    return 0;
+}
+
+static int programs_free(rmd_pool *base)
+{
+    rmdi_programs *pool = of_pool(base);
+    rmdi_lock_enter(&pool->lock);
+    bool drained = pool->drained;
+    rmdi_lock_release(&pool->lock);
+    if (!drained)
+        return rmdi_fail(RMD_EBUSY, "the pool is not drained");
+    drop(pool);
+    return 0;
+}
+
+/* ---- the state of tasks: with the lock held ---- */
+
+void rmdi_programs_kick(rmdi_programs *pool)
+{
+    if (!pool->gone)
+        rmdi_loop_send(pool->loop, &pool->kick);
+}
+
+static int64_t due(int64_t ms)
+{
+    return ms ? rmd_after_ms(ms).ns : INT64_MAX;
+}
+
+bool rmdi_task_arm(rmdi_task *task)
+{
+    int64_t nearest = task->total_due_ns;
+    if (task->state == RMDI_TASK_QUEUED && !task->attempts && task->queue_due_ns < nearest)
+        nearest = task->queue_due_ns;
+    if (task->state == RMDI_TASK_RUNNING && task->run_due_ns < nearest)
+        nearest = task->run_due_ns;
+    if (task->state == RMDI_TASK_ENDED || nearest == INT64_MAX) {
+        rmdi_timers_disarm(&task->pool->timers, &task->timer);
+        return false;
+    }
+    rmdi_timers_arm(&task->pool->timers, &task->timer, nearest);
+    return true;
+}
+
+static bool has_limits(const rmdi_task *task)
+{
+    const rmd_limits *limits = &task->command.limits;
+    return limits->queue_ms_max || limits->run_ms_max || limits->total_ms_max;
+}
+
+void rmdi_task_end_queued(rmdi_task *task, rmd_outcome outcome, int error, const char *detail)
+{
+    rmdi_programs *pool = task->pool;
+    rmd_exit *account = &task->future.exit;
+    rmdi_list_remove(&task->link);
+    pool->census.queued--;
+    rmdi_census_add(&pool->census, outcome);
+    task->state = RMDI_TASK_ENDED;
+    rmdi_task_arm(task);
+    pool->timers_needed -= has_limits(task);
+    account->outcome = outcome;
+    account->error = error;
+    snprintf(task->attempt.detail, sizeof task->attempt.detail, "%s", detail);
+    account->detail = task->attempt.detail;
+    account->attempts = task->attempts;
+    account->ended_ns = rmdi_clock_monotonic_ns();
+    rmdi_condition_notify_all(&pool->changed); /* a place in the queue */
+}
+
+void rmdi_task_call_later(rmdi_task *task)
+{
+    if (task->to_call)
+        return;
+    task->to_call = true;
+    rmdi_list_append(&task->pool->to_call, &task->link);
+    rmdi_programs_kick(task->pool);
+}
+
+/* ---- submitting ---- */
+
+static void destroy(rmd_future *future)
+{
+    rmdi_task *task = of_future(future);
+    rmdi_programs *pool = task->pool;
+    rmdi_attempt_free(&task->attempt);
+    rmdi_buffer_free(&task->tail);
+    rmdi_command_free(&task->command);
+    rmdi_free(task);
+    drop(pool);
+}
+
+static int new_task(rmdi_programs *pool, const rmd_command *command, rmdi_task **out)
+{
+    rmdi_task *task = rmdi_alloc_zeroed(sizeof *task);
+    if (!task)
+        return rmdi_fail_memory();
+    int err = rmdi_command_copy(&task->command, command);
+    if (err < 0) {
+        rmdi_free(task);
+        return err;
+    }
+    rmd_atomic_add(&pool->refs, 1, RMD_RELAXED);
+    rmdi_future_init(&task->future, &future_ops, command->ctx);
+    task->pool = pool;
+    task->future.exit.submitted_ns = rmdi_clock_monotonic_ns();
+    task->queue_due_ns = due(command->limits.queue_ms_max);
+    task->total_due_ns = due(command->limits.total_ms_max);
+    task->run_due_ns = INT64_MAX;
+    rmdi_list_init(&task->link);
+    *out = task;
+    return 0;
+}
+
+/* Waits for a place, with the lock held; it is released and taken again meanwhile. */
+static int wait_for_place(rmdi_programs *pool, rmd_deadline deadline)
+{
+    if (on_keeper(pool))
+        return rmdi_fail(RMD_EFULL, "%u tasks are queued, and a callback must not wait",
+                         pool->queue_max);
+    int err;
+    if (must_turn(pool)) {
+        rmdi_lock_release(&pool->lock);
+        err = rmd_loop_turn(pool->loop, deadline);
+        if (err == 0 && rmd_deadline_passed(deadline))
+            err = RMD_ETIMEDOUT;
+        rmdi_lock_enter(&pool->lock);
+    } else {
+        err = rmdi_condition_wait(&pool->changed, &pool->lock, deadline);
+    }
+    if (err == RMD_ETIMEDOUT)
+        return rmdi_fail(RMD_EFULL, "%u tasks are queued, and none of them was started in time",
+                         pool->queue_max);
+    return err < 0 ? err : 0;
+}
+
+/* With the lock held. */
+static int enqueue(rmdi_programs *pool, rmdi_task *task, int64_t full_ms)
+{
+    rmd_deadline deadline = full_ms == 0 ? RMD_FOREVER : rmd_after_ms(full_ms);
+    while (!pool->closed && pool->census.queued >= pool->queue_max) {
+        int err = full_ms < 0 ? rmdi_fail(RMD_EFULL, "%u tasks are queued", pool->queue_max)
+                              : wait_for_place(pool, deadline);
+        if (err < 0)
+            return err;
+    }
+    if (pool->closed)
+        return rmdi_fail(RMD_ECLOSED, "the pool takes no more commands");
+    if (has_limits(task)) { /* room for all timers, so that arming one cannot fail */
+        int err = rmdi_timers_reserve(&pool->timers, pool->timers_needed + 1);
+        if (err < 0)
+            return err;
+        pool->timers_needed++;
+    }
+    rmdi_list_append(&pool->queue, &task->link);
+    pool->census.submitted++;
+    pool->census.queued++;
+    pool->unfinished++;
+    rmdi_task_arm(task);
+    return 0;
+}
+
+static int programs_exec(rmd_pool *base, rmd_future **future, const rmd_command *command)
+{
+    rmdi_programs *pool = of_pool(base);
+    rmdi_task *task = NULL;
+    int err = new_task(pool, command, &task);
+    if (err < 0)
+        return err;
+    rmdi_lock_enter(&pool->lock);
+    err = enqueue(pool, task, command->full_ms);
+    /* Into its group before the lock is released: the keeper might end it at once. */
+    if (err == 0 && command->group)
+        rmdi_group_enter(command->group, &task->future);
+    if (err == 0)
+        rmdi_programs_kick(pool);
+    rmdi_lock_release(&pool->lock);
+    if (err < 0) {
+        rmdi_future_drop(&task->future);
+        rmdi_future_drop(&task->future);
+        return err;
+    }
+    if (future)
+        *future = &task->future;
+    else
+        rmdi_future_drop(&task->future);
+    return 0;
+}
+
+/* ---- what futures can do ---- */
+
+static int future_cancel(rmd_future *future)
+{
+    rmdi_task *task = of_future(future);
+    rmdi_programs *pool = task->pool;
+    rmdi_lock_enter(&pool->lock);
+    rmdi_task_state before = task->state;
+    if (before == RMDI_TASK_QUEUED)
+        rmdi_task_end_queued(task, RMD_OUTCOME_CANCELLED, RMD_ECANCELED,
+                             "cancelled before it "
+                             "started");
+    else if (before == RMDI_TASK_RUNNING)
+        task->cancel_wanted = true;
+    rmdi_programs_kick(pool);
+    rmdi_lock_release(&pool->lock);
+    if (before == RMDI_TASK_ENDED)
+        return rmdi_fail(RMD_ETOOLATE, "task %llu has ended", (unsigned long long)future->id);
+    if (before == RMDI_TASK_QUEUED) {
+        rmdi_future_end(future);
+        rmdi_lock_enter(&pool->lock);
+        rmdi_task_call_later(task);
+        rmdi_lock_release(&pool->lock);
+    }
+    return 0;
+}
+
+static bool future_call_later(rmd_future *future)
+{
+    rmdi_task *task = of_future(future);
+    rmdi_programs *pool = task->pool;
+    rmdi_lock_enter(&pool->lock);
+    bool there = !pool->gone;
+    if (there && !task->to_call) {
+        rmdi_future_hold(future); /* the keeper drops it after the call */
+        pool->unfinished++;
+        rmdi_task_call_later(task);
+    }
+    rmdi_lock_release(&pool->lock);
+    return there;
+}
+
+/* Turns the caller's own loop until done() or the deadline. */
+static int turn_until(rmd_loop *loop, bool (*done)(void *), void *ctx, rmd_deadline deadline)
+{
+    while (!done(ctx)) {
+        int ran = rmd_loop_turn(loop, deadline);
+        if (ran < 0)
+            return ran;
+        if (ran == 0 && !done(ctx) && rmd_deadline_passed(deadline))
+            return rmdi_fail(RMD_ETIMEDOUT, "not ended yet");
+    }
+    return 0;
+}
+
+static bool has_ended(void *future)
+{
+    return rmdi_future_ended(future);
+}
+
+static int future_before_wait(rmd_future *future, rmd_deadline deadline)
+{
+    rmdi_programs *pool = of_future(future)->pool;
+    if (on_keeper(pool))
+        return rmdi_fail(RMD_EDEADLK, "a callback of the pool waits for a task of the pool");
+    if (!must_turn(pool))
+        return RMD_EAGAIN;
+    return turn_until(pool->loop, has_ended, future, deadline);
+}
+
+static int64_t future_read(const rmd_future *future, int stream, uint64_t offset, void *buffer,
+                           size_t len)
+{
+    const rmdi_task *task = of_future(future);
+    if (task->command.streams[stream].kind != RMD_STREAM_CAPTURE)
+        return rmdi_fail(RMD_EINVAL, "stream %d of \"%s\" was not captured", stream,
+                         task->command.name);
+    return rmdi_spool_read(&task->attempt.spools[stream], offset, buffer, len);
+}
+
+static const rmdi_future_ops future_ops = {
+    .cancel = future_cancel,
+    .call_later = future_call_later,
+    .before_wait = future_before_wait,
+    .read = future_read,
+    .destroy = destroy,
+};
+
+/* ---- the end of the pool ---- */
+
+static void programs_close(rmd_pool *base)
+{
+    rmdi_programs *pool = of_pool(base);
+    rmdi_lock_enter(&pool->lock);
+    pool->closed = true;
+    rmdi_condition_notify_all(&pool->changed); /* who waits for a place gets RMD_ECLOSED */
+    rmdi_lock_release(&pool->lock);
+}
+
+static void programs_cancel(rmd_pool *base, bool queued_only)
+{
+    rmdi_programs *pool = of_pool(base);
+    rmdi_link ended;
+    rmdi_list_init(&ended);
+    rmdi_lock_enter(&pool->lock);
+    while (!rmdi_list_empty(&pool->queue)) {
+        rmdi_task *task = RMDI_CONTAINER(pool->queue.next, rmdi_task, link);
+        rmdi_task_end_queued(task, RMD_OUTCOME_CANCELLED, RMD_ECANCELED,
+                             "cancelled before it "
+                             "started");
+        rmdi_list_append(&ended, &task->link);
+    }
+    for (rmdi_link *l = pool->running.next; !queued_only && l != &pool->running; l = l->next)
+        RMDI_CONTAINER(l, rmdi_task, link)->cancel_wanted = true;
+    rmdi_programs_kick(pool);
+    rmdi_lock_release(&pool->lock);
+    for (rmdi_link *link; (link = rmdi_list_take_first(&ended));) {
+        rmdi_task *task = RMDI_CONTAINER(link, rmdi_task, link);
+        rmdi_future_end(&task->future);
+        rmdi_lock_enter(&pool->lock);
+        rmdi_task_call_later(task);
+        rmdi_lock_release(&pool->lock);
+    }
+}
+
+static bool is_finished(void *ctx)
+{
+    rmdi_programs *pool = ctx;
+    rmdi_lock_enter(&pool->lock);
+    bool finished = pool->unfinished == 0;
+    rmdi_lock_release(&pool->lock);
+    return finished;
+}
+
+/* Waits, by turning the loop if it is ours to turn, else parked. */
+static int wait_until(rmdi_programs *pool, bool (*done)(void *), rmd_deadline deadline)
+{
+    if (must_turn(pool))
+        return turn_until(pool->loop, done, pool, deadline);
+    int err = 0;
+    while (!done(pool) && err == 0) {
+        rmdi_lock_enter(&pool->lock);
+        bool finished = pool->unfinished == 0 && (done == is_finished || pool->gone);
+        if (!finished)
+            err = rmdi_condition_wait(&pool->changed, &pool->lock, deadline);
+        rmdi_lock_release(&pool->lock);
+    }
+    return done(pool) ? 0 : rmdi_fail(RMD_ETIMEDOUT, "the pool still has work");
+}
+
+/* Only one thread takes the pool down; another one in drain waits for it. */
+static bool begin_draining(rmdi_programs *pool)
+{
+    rmdi_lock_enter(&pool->lock);
+    while (pool->draining && !pool->drained)
+        if (rmdi_condition_wait(&pool->changed, &pool->lock, RMD_FOREVER) < 0)
+            break;
+    bool ours = !pool->drained;
+    pool->draining = ours;
+    rmdi_lock_release(&pool->lock);
+    return ours;
+}
+
+static void end_draining(rmdi_programs *pool, bool drained)
+{
+    rmdi_lock_enter(&pool->lock);
+    pool->draining = false;
+    pool->drained = drained;
+    rmdi_condition_notify_all(&pool->changed);
+    rmdi_lock_release(&pool->lock);
+}
+
+/* All work has ended: lets the keeper and the guard go. */
+static void dismiss_keeper(rmdi_programs *pool)
+{
+    rmdi_lock_enter(&pool->lock);
+    pool->quit = true;
+    rmdi_programs_kick(pool);
+    rmdi_lock_release(&pool->lock);
+    wait_until(pool, is_gone, RMD_FOREVER);
+    if (pool->own_loop) { /* `gone` was set: nobody looks at it any more */
+        rmdi_thread_join(&pool->keeper, RMD_FOREVER);
+        rmd_loop_free(pool->loop);
+        pool->loop = NULL;
+    }
+    rmdi_guard_drop();
+    rmdi_fd_close(&pool->host.null);
+}
+
+static int refuse_callback(rmdi_programs *pool)
+{
+    if (on_keeper(pool))
+        return rmdi_fail(RMD_EDEADLK, "a callback of the pool waits for the pool's end");
+    return 0;
+}
+
+static int programs_drain(rmd_pool *base, rmd_deadline deadline)
+{
+    rmdi_programs *pool = of_pool(base);
+    int err = refuse_callback(pool);
+    if (err < 0)
+        return err;
+    programs_close(base);
+    if (!begin_draining(pool))
+        return 0;
+    err = wait_until(pool, is_finished, deadline);
+    if (err < 0) {
+        programs_cancel(base, false);
+        wait_until(pool, is_finished, RMD_FOREVER); /* as long as the kill ladders take */
+        err = rmdi_fail(RMD_ETIMEDOUT, "what had not ended at the deadline was cancelled");
+    }
+    dismiss_keeper(pool);
+    end_draining(pool, true);
+    return err;
+}
+
+static int programs_abort(rmd_pool *base, rmd_deadline deadline)
+{
+    rmdi_programs *pool = of_pool(base);
+    int err = refuse_callback(pool);
+    if (err < 0)
+        return err;
+    programs_close(base);
+    if (!begin_draining(pool))
+        return 0;
+    programs_cancel(base, false);
+    err = wait_until(pool, is_finished, deadline);
+    if (err == 0)
+        dismiss_keeper(pool);
+    end_draining(pool, err == 0);
+    return err;
+}
+
+static void programs_suspend(rmd_pool *base, bool suspend)
+{
+    rmdi_programs *pool = of_pool(base);
+    rmdi_lock_enter(&pool->lock);
+    pool->suspended = suspend;
+    rmdi_programs_kick(pool);
+    rmdi_lock_release(&pool->lock);
+    if (must_turn(pool))
+        rmdi_keeper_apply_suspension(pool); /* before the caller stops itself */
+}
+
+static void programs_census(rmd_pool *base, rmd_census *census)
+{
+    rmdi_programs *pool = of_pool(base);
+    rmdi_lock_enter(&pool->lock);
+    *census = pool->census;
+    rmdi_lock_release(&pool->lock);
+}
+
+const rmdi_pool_ops rmdi_programs_ops = {
+    .kind = "programs",
+    .open = programs_open,
+    .exec = programs_exec,
+    .close = programs_close,
+    .drain = programs_drain,
+    .abort = programs_abort,
+    .cancel = programs_cancel,
+    .suspend = programs_suspend,
+    .census = programs_census,
+    .free = programs_free,
+};

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* The programs pool from inside: programs.c is its callers' side, on any thread;
+ * keeper.c is the keeper's side, on the loop's thread. */
+#ifndef RMDI_EXEC_PROGRAMS_H
+#define RMDI_EXEC_PROGRAMS_H
+
+#include "exec/attempt.h"
+#include "exec/future.h"
+#include "exec/pool.h"
+#include "loop/timers.h"
+#include "sync/condition.h"
+#include "sync/thread.h"
+
+typedef struct rmdi_programs rmdi_programs;
+
+typedef enum rmdi_task_state {
+    RMDI_TASK_QUEUED,
+    RMDI_TASK_RUNNING,
+    RMDI_TASK_ENDED
+} rmdi_task_state;
+
+typedef struct rmdi_task {
+    rmd_future future; /* first */
+    rmdi_programs *pool;
+    rmdi_command command;
+    rmdi_attempt attempt; /* keeper only, until the end */
+    rmdi_buffer tail;     /* storage of future.exit.err_tail */
+    /* Guarded by the pool's lock: */
+    rmdi_task_state state;
+    rmdi_link link;                                 /* in queue, running or to_call */
+    bool to_call;                                   /* link is in to_call */
+    bool cancel_wanted;                             /* while it runs */
+    unsigned attempts;                              /* started so far */
+    rmdi_timer timer;                               /* the next limit that it can hit */
+    int64_t queue_due_ns, run_due_ns, total_due_ns; /* INT64_MAX: no such limit */
+} rmdi_task;
+
+struct rmdi_programs {
+    rmd_pool pool;             /* first */
+    rmd_atomic(uint32_t) refs; /* the user's, and one for each future */
+    rmd_loop *loop;
+    bool own_loop;
+    rmdi_thread keeper;
+    rmd_atomic(uintptr_t) keeper_id; /* own loop: the keeper's thread */
+    rmdi_attempt_host host;
+
+    rmdi_lock lock;
+    rmdi_condition changed; /* a place in the queue, or the end of everything */
+    /* Guarded by the lock: */
+    rmdi_link queue, running, to_call;
+    unsigned queue_max;
+    uint64_t unfinished; /* accepted, and their callbacks have not all run */
+    rmd_census census;
+    rmdi_timers timers;
+    size_t timers_needed;
+    bool closed;
+    bool quit;     /* nobody will submit or wait any more: the keeper may go */
+    bool gone;     /* the keeper has let go of everything */
+    bool draining; /* somebody is in drain */
+    bool drained;
+    bool suspended;
+
+    rmdi_post kick; /* makes the keeper look at all of the above */
+    /* The keeper's own: */
+    rmd_source *timer, *guard_watch, *sweep;
+    pid_t guard_pid;
+    int guard_error;
+    bool stopped; /* the programs have been sent SIGSTOP */
+    int64_t stopped_ns;
+    bool sweep_wanted; /* an attempt has ended by itself since the last sweep */
+    int64_t sweep_not_before_ns;
+    bool starved; /* the system refused a start: wait until something has ended */
+};
+
+/* ---- keeper.c ---- */
+
+int rmdi_keeper_open(rmdi_programs *pool);
+void rmdi_keeper_kick(void *pool); /* the body of the kick */
+void rmdi_keeper_apply_suspension(rmdi_programs *pool);
+
+/* ---- shared: with the lock held ---- */
+
+/* Makes the keeper look. Under the lock, because once it is gone so may be the loop. */
+void rmdi_programs_kick(rmdi_programs *pool);
+/* Arms the task's timer for the nearest of its limits. Returns whether it has one. */
+bool rmdi_task_arm(rmdi_task *task);
+/* Ends a task that does not run: fills its account. The caller then releases the lock,
+ * calls rmdi_future_end() and sees to the callbacks. */
+void rmdi_task_end_queued(rmdi_task *task, rmd_outcome outcome, int error, const char *detail);
+/* Puts it on the list of those whose callbacks the keeper must run. */
+void rmdi_task_call_later(rmdi_task *task);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#include "exec/guard.h"
+#include "exec/guard_table.h"
+
+#include <remuda/start.h>
+#include <string.h>
+
+int rmd_start(int *argc, char ***argv)
+{
+    if (*argc > 0 && strcmp((*argv)[0], RMDI_GUARD_NAME) == 0)
+        rmdi_guard_process();
+    rmdi_guard_use_self();
+    return 0;
+}
