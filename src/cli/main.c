@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* remuda: the command. */
+#include "cli/verb.h"
+
+#include <remuda/error.h>
+#include <remuda/start.h>
+#include <remuda/version.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} verb;
+
+static const verb verbs[] = {
+    { "run", rmdi_verb_run, "run a command over many inputs on a pool of workers" },
+};
+
+int rmdi_complain(const char *verb_name, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "remuda%s%s: ", *verb_name ? " " : "", verb_name);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return RMDI_EXIT_OWN_ERROR;
+}
+
+int rmdi_complain_error(const char *verb_name, int error)
+{
+    return rmdi_complain(verb_name, "%s [%s]", rmd_error_detail(), rmd_error_name(error));
+}
+
+static int help(void)
+{
+    printf("remuda: worker pools for C programs, and for the command line\n\n"
+           "usage: remuda VERB [options] ...\n\n");
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        printf("    remuda %-8s %s\n", verbs[i].name, verbs[i].help);
+    printf("\n    remuda VERB --help    tells about one of them\n"
+           "    remuda --version      prints the version\n");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    rmd_start(&argc, &argv);
+    const char *name = argc > 1 ? argv[1] : "--help";
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (strcmp(name, verbs[i].name) == 0)
+            return verbs[i].run(argc - 1, argv + 1);
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+        return help();
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+        printf("remuda %s\n", rmd_version());
+        return 0;
+    }
+    return rmdi_complain("", "unknown verb \"%s\"; remuda --help lists those there are", name);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* `remuda run`: options, signals, and the loop that a run lives on. */
+#include "base/error.h"
+#include "cli/run_options.h"
+#include "cli/verb.h"
+#include "exec/environment.h"
+#include "exec/path.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct session {
+    rmd_loop *loop;
+    rmdi_run *run;
+    rmd_source *signals[5];
+    bool done;
+    unsigned interrupts; /* INT, TERM, HUP that came */
+    int signal;          /* the first of them */
+} session;
+
+/* ---- what decides how commands are run ---- */
+
+/* A function that the shell has exported would be run by the shell in place of a program
+ * of that name. */
+static bool is_shell_function(const char *name)
+{
+    char variable[256];
+    int n = snprintf(variable, sizeof variable, "BASH_FUNC_%s%%%%", name);
+    return n < (int)sizeof variable && rmdi_env_get(environ, variable);
+}
+
+static bool is_program(void *ctx, const char *name)
+{
+    char found[PATH_MAX];
+    (void)ctx;
+    if (is_shell_function(name))
+        return false;
+    if (strchr(name, '/'))
+        return access(name, X_OK) == 0;
+    return rmdi_path_find(name, getenv("PATH"), NULL, found) == 0;
+}
+
+static bool understands_scripts(const char *shell)
+{
+    static const char *const family[] = { "sh", "bash", "dash", "ash", "ksh", "mksh", "zsh" };
+    const char *slash = strrchr(shell, '/'), *name = slash ? slash + 1 : shell;
+    for (size_t i = 0; i < sizeof family / sizeof *family; i++)
+        if (strcmp(name, family[i]) == 0)
+            return access(shell, X_OK) == 0;
+    return false;
+}
+
+static const char *choose_shell(void)
+{
+    const char *wanted = getenv("PARALLEL_SHELL"), *login = getenv("SHELL");
+    if (wanted && *wanted)
+        return wanted;
+    return login && understands_scripts(login) ? login : "/bin/sh";
+}
+
+/* ---- signals ---- */
+
+static const char *name_of(int signal)
+{
+    return signal == SIGINT ? "interrupted" : signal == SIGTERM ? "terminated" : "hung up";
+}
+
+static void first_interrupt(session *s, int signal)
+{
+    char text[200];
+    s->signal = signal;
+    unsigned left = rmdi_run_drain(s->run);
+    snprintf(text, sizeof text,
+             "remuda: %s: starting nothing new; waiting for %u running task%s "
+             "(again: cancel them)\n",
+             name_of(signal), left, left == 1 ? "" : "s");
+    rmdi_run_say(s->run, text);
+}
+
+static void second_interrupt(session *s, int signal)
+{
+    char text[200];
+    unsigned left = rmdi_run_cancel(s->run);
+    snprintf(text, sizeof text,
+             "remuda: %s again: cancelling %u running task%s (again: leave at "
+             "once)\n",
+             name_of(signal), left, left == 1 ? "" : "s");
+    rmdi_run_say(s->run, text);
+}
+
+static void on_interrupt(rmd_source *source, unsigned signal, void *ctx)
+{
+    session *s = ctx;
+    (void)source;
+    switch (++s->interrupts) {
+    case 1: first_interrupt(s, (int)signal); return;
+    case 2: second_interrupt(s, (int)signal); return;
+    }
+    static const char text[] = "remuda: leaving at once; the guard ends what still runs\n";
+    ssize_t n = write(2, text, sizeof text - 1);
+    (void)n;
+    _exit(128 + s->signal);
+}
+
+/* Ctrl-Z: the programs lead groups of their own, so the terminal stops only us. */
+static void on_stop(rmd_source *source, unsigned signal, void *ctx)
+{
+    session *s = ctx;
+    (void)source;
+    (void)signal;
+    rmdi_run_suspend(s->run, true);
+    raise(SIGSTOP); /* returns when we are continued */
+    rmdi_run_suspend(s->run, false);
+}
+
+static int watch_signals(session *s)
+{
+    static const struct {
+        int signal;
+        rmd_source_fn *fn;
+    } watched[] = { { SIGINT, on_interrupt },
+                    { SIGTERM, on_interrupt },
+                    { SIGHUP, on_interrupt },
+                    { SIGTSTP, on_stop } };
+    int err = 0;
+    for (size_t i = 0; i < sizeof watched / sizeof *watched && err == 0; i++) {
+        struct sigaction action;
+        sigaction(watched[i].signal, NULL, &action);
+        if (action.sa_handler == SIG_IGN) /* nohup, or a shell without job control */
+            continue;
+        err = rmd_loop_signal(s->loop, &s->signals[i], watched[i].signal, watched[i].fn, s);
+        if (err == 0)
+            rmd_source_set_background(s->signals[i], true);
+    }
+    return err;
+}
+
+/* ---- the verb ---- */
+
+static void on_done(void *ctx)
+{
+    session *s = ctx;
+    s->done = true;
+    rmd_loop_stop(s->loop);
+}
+
+static int finish(session *s)
+{
+    char text[600];
+    const char *detail;
+    int status = rmdi_run_status(s->run, &detail);
+    if (status == RMDI_EXIT_OWN_ERROR && *detail) {
+        snprintf(text, sizeof text, "remuda run: %s\n", detail);
+        rmdi_run_say(s->run, text);
+    }
+    rmdi_run_close(s->run, RMD_FOREVER);
+    return s->signal ? 128 + s->signal : status;
+}
+
+static int run_on_loop(session *s, const rmdi_cli_run *cli)
+{
+    int err = rmd_loop_open(&s->loop);
+    if (err == 0)
+        err = watch_signals(s);
+    if (err == 0)
+        err = rmdi_run_open(&s->run, s->loop, &cli->run, on_done, s);
+    if (err < 0)
+        return rmdi_complain_error("run", err);
+    rmdi_run_start(s->run);
+    while (!s->done && err >= 0)
+        err = rmd_loop_turn(s->loop, RMD_FOREVER);
+    return finish(s);
+}
+
+int rmdi_verb_run(int argc, char **argv)
+{
+    rmdi_cli_run cli;
+    session s = { 0 };
+    /* A child that was started with SIGCHLD ignored could not know its own children's
+     * ends; a write to a closed pipe is told by its error. */
+    signal(SIGCHLD, SIG_DFL);
+    signal(SIGPIPE, SIG_IGN);
+    int status = 0, err = rmdi_cli_run_read(&cli, argc, argv);
+    if (err == 0 && cli.help)
+        rmdi_cli_run_help();
+    if (!cli.run.template.shell)
+        cli.run.template.shell = choose_shell();
+    cli.run.template.is_program = is_program;
+    cli.run.census |= isatty(2) && !cli.run.quiet;
+    if (err < 0)
+        status = rmdi_complain("run", "%s", rmd_error_detail());
+    else if (!cli.help)
+        status = run_on_loop(&s, &cli);
+    rmd_loop_free(s.loop);
+    rmdi_cli_run_free(&cli);
+    return status;
+}

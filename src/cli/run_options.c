@@ -1,0 +1,622 @@
+/* SPDX-License-Identifier: MIT */
+/* Options come before the command, spelled as GNU parallel's; behind the command come
+ * the input sources. One table of options serves the reader and the help. */
+#include "cli/run_options.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "cli/run_values.h"
+#include "job/size.h"
+#include "port/cpu.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct option_row {
+    const char *names; /* long ones, separated by '|'; the first is shown */
+    char letter;       /* short one, 0: none */
+    const char *value; /* what it takes, for the help; NULL: nothing */
+    int (*read)(rmdi_cli_run *cli, const char *value);
+    const char *help; /* NULL: not shown */
+} option_row;
+
+/* ---- reading one option ---- */
+
+static int set_jobs(rmdi_cli_run *cli, const char *value)
+{
+    cli->jobs = value;
+    return rmdi_jobs_parse(value, rmdi_cpu_usable(), &cli->run.slots);
+}
+
+static int add_source(rmdi_cli_run *cli, const rmdi_inputs_source *source)
+{
+    void *sources = cli->sources;
+    int err = rmdi_array_reserve(&sources, &cli->sources_capacity, cli->sources_len,
+                                 sizeof *cli->sources);
+    cli->sources = sources;
+    if (err == 0)
+        cli->sources[cli->sources_len++] = *source;
+    return err;
+}
+
+static int set_arg_file(rmdi_cli_run *cli, const char *value)
+{
+    return add_source(cli, &(rmdi_inputs_source){ .file = value });
+}
+
+static int set_null(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.inputs.nul = true;
+    return 0;
+}
+
+static int set_delimiter(rmdi_cli_run *cli, const char *value)
+{
+    cli->run.inputs.delimiter = value;
+    return 0;
+}
+
+static int set_colsep(rmdi_cli_run *cli, const char *value)
+{
+    cli->run.inputs.column_separator = value;
+    return 0;
+}
+
+static int set_trim(rmdi_cli_run *cli, const char *value)
+{
+    return rmdi_trim_parse(value, &cli->run.inputs.trim);
+}
+
+static int set_skip_empty(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.inputs.skip_empty = true;
+    return 0;
+}
+
+static int set_link(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.inputs.link_all = true;
+    return 0;
+}
+
+static int set_group_size(rmdi_cli_run *cli, const char *value)
+{
+    uint64_t n;
+    int err = rmdi_count_parse(value, 0, UINT32_MAX, &n);
+    if (err < 0)
+        return err;
+    cli->run.inputs.group = (size_t)n;
+    cli->run.inputs.no_values = n == 0;
+    cli->run.blocks.records = n;
+    return 0;
+}
+
+static int set_max_args(rmdi_cli_run *cli, const char *value)
+{
+    cli->run.template.repeat_words = false;
+    return set_group_size(cli, value);
+}
+
+static int set_max_replace_args(rmdi_cli_run *cli, const char *value)
+{
+    cli->run.template.repeat_words = true;
+    return set_group_size(cli, value);
+}
+
+static int set_replace(rmdi_cli_run *cli, const char *value)
+{
+    cli->run.template.replace = value;
+    return 0;
+}
+
+static int set_quote(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.template.quote = true;
+    return 0;
+}
+
+static int set_keep_order(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.keep_order = true;
+    return 0;
+}
+
+static int set_no_keep_order(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.keep_order = false;
+    return 0;
+}
+
+/* --group, --line-buffer and --ungroup exclude one another. */
+static int set_output(rmdi_cli_run *cli, rmdi_run_output output, unsigned bit)
+{
+    cli->outputs_seen |= bit;
+    if (cli->outputs_seen & (cli->outputs_seen - 1))
+        return rmdi_fail(RMD_EINVAL, "--group, --line-buffer and --ungroup exclude one another");
+    cli->run.output = output;
+    return 0;
+}
+
+static int set_group(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    return set_output(cli, RMDI_RUN_GROUP, 1);
+}
+
+static int set_lines(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    return set_output(cli, RMDI_RUN_LINES, 2);
+}
+
+static int set_ungroup(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    return set_output(cli, RMDI_RUN_UNGROUP, 4);
+}
+
+static int set_tag(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    if (!cli->run.tag)
+        cli->run.tag = "{}";
+    return 0;
+}
+
+static int set_tagstring(rmdi_cli_run *cli, const char *value)
+{
+    rmdi_free(cli->tag);
+    cli->tag = NULL;
+    int err = rmdi_tagstring_parse(value, &cli->tag);
+    cli->run.tag = cli->tag && *cli->tag ? cli->tag : NULL;
+    return err;
+}
+
+static int set_joblog(rmdi_cli_run *cli, const char *value)
+{
+    if (!*value)
+        return rmdi_fail(RMD_EINVAL, "--joblog: the name of the file is empty");
+    cli->run.joblog = value;
+    return 0;
+}
+
+static int set_retries(rmdi_cli_run *cli, const char *value)
+{
+    uint64_t n;
+    int err = rmdi_count_parse(value, 0, UINT32_MAX, &n);
+    if (err == 0)
+        cli->run.attempts_max = n ? (unsigned)n : UINT32_MAX; /* 0: for ever */
+    return err;
+}
+
+static int set_timeout(rmdi_cli_run *cli, const char *value)
+{
+    cli->run.timeout_ns = 0;
+    cli->run.timeout_share = 0;
+    if (*value && value[strlen(value) - 1] == '%')
+        return rmdi_percent_parse(value, &cli->run.timeout_share);
+    return rmdi_duration_parse(value, &cli->run.timeout_ns);
+}
+
+static int set_termseq(rmdi_cli_run *cli, const char *value)
+{
+    cli->run.ladder = cli->ladder;
+    return rmdi_termseq_parse(value, cli->ladder, RMDI_LADDER_MAX, &cli->run.ladder_len);
+}
+
+static int set_halt(rmdi_cli_run *cli, const char *value)
+{
+    return rmdi_halt_parse(&cli->run.halt, value);
+}
+
+static int set_delay(rmdi_cli_run *cli, const char *value)
+{
+    return rmdi_duration_parse(value, &cli->run.delay_ns);
+}
+
+static int set_dir(rmdi_cli_run *cli, const char *value)
+{
+    cli->run.dir = value;
+    return 0;
+}
+
+static int set_dry_run(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.dry_run = true;
+    return 0;
+}
+
+static int set_show_command(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.show_command = true;
+    return 0;
+}
+
+static int set_silent(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.show_command = false;
+    return 0;
+}
+
+static int set_trace(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.trace = true;
+    return 0;
+}
+
+static int set_quiet(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.quiet = true;
+    return 0;
+}
+
+static int set_bar(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.bar = true;
+    return 0;
+}
+
+static int set_eta(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.eta = true;
+    return 0;
+}
+
+static int set_census(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.census = true;
+    return 0;
+}
+
+static int set_pipe(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.pipe = true;
+    cli->run.template.never_append = true;
+    return 0;
+}
+
+static int set_block(rmdi_cli_run *cli, const char *value)
+{
+    uint64_t n;
+    int err = rmdi_size_parse(value, &n);
+    if (err == 0)
+        cli->run.blocks.block_bytes = (size_t)n;
+    return err;
+}
+
+static int set_recstart(rmdi_cli_run *cli, const char *value)
+{
+    cli->run.blocks.record_start = value;
+    return 0;
+}
+
+static int set_recend(rmdi_cli_run *cli, const char *value)
+{
+    cli->run.blocks.record_end = value;
+    return 0;
+}
+
+static int set_remove_separators(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.blocks.remove_separators = true;
+    return 0;
+}
+
+static int set_shell(rmdi_cli_run *cli, const char *value)
+{
+    if (!*value)
+        return rmdi_fail(RMD_EINVAL, "--shell: the name of the shell is empty");
+    cli->run.template.shell = value;
+    return 0;
+}
+
+static int set_nothing(rmdi_cli_run *cli, const char *value)
+{
+    (void)cli;
+    (void)value;
+    return 0;
+}
+
+static int set_help(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->help = true;
+    return 0;
+}
+
+/* ---- the table ---- */
+
+static const option_row rows[] = {
+    { "jobs|max-procs|maxprocs", 'j', "N|+N|-N|N%|0", set_jobs,
+      "tasks at a time; % of the usable processors; 0: as many as possible" },
+    { "procs", 'P', "N", set_jobs, NULL },
+    { "arg-file|argfile", 'a', "FILE", set_arg_file, "take inputs from the lines of FILE" },
+    { "null", '0', NULL, set_null, "inputs end with a NUL byte, not a newline" },
+    { "delimiter", 'd', "STR", set_delimiter, "inputs end with STR (\\n \\t \\0 \\ooo)" },
+    { "colsep|col-sep", 'C', "REGEX", set_colsep, "split each input into columns: {1} {2}" },
+    { "trim", 0, "n|l|r|lr|rl", set_trim, "remove blanks around inputs" },
+    { "no-run-if-empty|norunifempty", 'r', NULL, set_skip_empty, "leave out blank inputs" },
+    { "link|xapply", 0, NULL, set_link, "take the sources in step; short ones start again" },
+    { "max-args|maxargs", 'n', "N", set_max_args, "N inputs for one task" },
+    { "max-replace-args|maxreplaceargs", 'N', "N", set_max_replace_args,
+      "the same, and words are repeated; with --pipe: N records" },
+    { "replace-string", 'I', "STR", set_replace, "use STR in place of {}" },
+    { "quote", 'q', NULL, set_quote, "the words of the command have no special characters" },
+    { "shell", 0, "SHELL", set_shell, "run commands that need one with SHELL" },
+    { "keep-order|keeporder", 'k', NULL, set_keep_order,
+      "show outputs in the order of the inputs" },
+    { "no-keep-order|nokeep-order|nok", 0, NULL, set_no_keep_order, NULL },
+    { "group", 0, NULL, set_group, "show each task's output in one piece (the default)" },
+    { "line-buffer|line-buffered|linebuffer|linebuffered|lb", 0, NULL, set_lines,
+      "show output line by line as it comes" },
+    { "ungroup", 'u', NULL, set_ungroup, "let tasks write directly" },
+    { "tag", 0, NULL, set_tag, "begin each line with the input and a tab" },
+    { "tagstring|tag-string", 0, "STR", set_tagstring, "begin each line with STR and a tab" },
+    { "joblog|jl", 0, "FILE", set_joblog, "write a line for each task; +FILE appends" },
+    { "retries", 0, "N", set_retries, "start a task that fails up to N times in all" },
+    { "timeout", 0, "TIME|N%", set_timeout, "end a task after TIME; % of the median so far" },
+    { "termseq|term-seq", 0, "SIG,MS,...", set_termseq,
+      "how tasks are ended (TERM,200,TERM,100,TERM,50,KILL,25)" },
+    { "halt|halt-on-error|haltonerror", 0, "WHEN", set_halt,
+      "never | (now|soon),(fail|success|done)=(N|N%)" },
+    { "delay", 0, "TIME", set_delay, "wait TIME between two starts" },
+    { "wd|workdir", 0, "DIR", set_dir, "run the tasks in DIR" },
+    { "dry-run|dryrun|dr", 0, NULL, set_dry_run, "show the commands, run nothing" },
+    { "show-command", 'v', NULL, set_show_command, "show the command before its output" },
+    { "verbose", 't', NULL, set_trace, "show the command on stderr when it starts" },
+    { "silent", 0, NULL, set_silent, NULL },
+    { "quiet", 0, NULL, set_quiet, "say nothing about failed tasks" },
+    { "bar", 0, NULL, set_bar, "show progress with a bar" },
+    { "eta|progress", 0, NULL, set_eta, "show progress in words" },
+    { "census", 0, NULL, set_census, "print the account at the end, also to a file" },
+    { "pipe|spreadstdin", 0, NULL, set_pipe, "give each task a block of standard input" },
+    { "block|block-size|blocksize", 0, "SIZE", set_block, "size of a block (1M)" },
+    { "recstart", 0, "STR", set_recstart, "records begin with STR" },
+    { "recend", 0, "STR", set_recend, "records end with STR (\\n)" },
+    { "remove-rec-sep|removerecsep|rrs", 0, NULL, set_remove_separators,
+      "leave the ends and beginnings of records out" },
+    { "will-cite|willcite|nn", 0, NULL, set_nothing, NULL },
+    { "plain", 0, NULL, set_nothing, NULL },
+    { "help", 'h', NULL, set_help, "this text" },
+};
+
+enum { ROWS = sizeof rows / sizeof *rows, NAMES_MAX = 160, LONG_BASE = 256 };
+
+/* getopt's view of the table; the names are cut out of `names`. */
+typedef struct getopt_table {
+    struct option longs[NAMES_MAX];
+    char names[NAMES_MAX][32];
+    char shorts[2 * ROWS + 3];
+} getopt_table;
+
+static void add_long_names(getopt_table *table, size_t *used, size_t row)
+{
+    for (const char *name = rows[row].names; *name && *used < NAMES_MAX - 1;) {
+        size_t len = strcspn(name, "|");
+        snprintf(table->names[*used], sizeof table->names[0], "%.*s", (int)len, name);
+        table->longs[*used] = (struct option){ .name = table->names[*used],
+                                               .has_arg = rows[row].value != NULL,
+                                               .val = LONG_BASE + (int)row };
+        ++*used;
+        name += len + (name[len] == '|');
+    }
+}
+
+static void fill_table(getopt_table *table)
+{
+    size_t used = 0, letters = 0;
+    table->shorts[letters++] = '+'; /* stop at the first word that is no option */
+    table->shorts[letters++] = ':'; /* tell a missing value from an unknown option */
+    for (size_t row = 0; row < ROWS; row++) {
+        add_long_names(table, &used, row);
+        if (!rows[row].letter)
+            continue;
+        table->shorts[letters++] = rows[row].letter;
+        if (rows[row].value)
+            table->shorts[letters++] = ':';
+    }
+    table->shorts[letters] = 0;
+    table->longs[used] = (struct option){ 0 };
+}
+
+static const option_row *find_row(int found)
+{
+    for (size_t row = 0; row < ROWS; row++)
+        if (found == LONG_BASE + (int)row || (found < LONG_BASE && found == rows[row].letter))
+            return &rows[row];
+    return NULL;
+}
+
+static int complain_of(int found, char *const *argv)
+{
+    char letter[3] = { '-', (char)optopt, 0 };
+    const char *what = optopt > 0 && optopt < LONG_BASE ? letter : argv[optind - 1];
+    if (found == ':')
+        return rmdi_fail(RMD_EINVAL, "option %s needs a value", what);
+    if (optopt >= LONG_BASE)
+        return rmdi_fail(RMD_EINVAL, "option %s takes no value", what);
+    return rmdi_fail(RMD_EINVAL,
+                     "option %s is unknown or could be several; remuda run --help "
+                     "lists all",
+                     what);
+}
+
+static int read_options(rmdi_cli_run *cli, int argc, char **argv)
+{
+    getopt_table table;
+    fill_table(&table);
+    optind = 0; /* start anew, with glibc's own memory cleared */
+    opterr = 0;
+    for (int found; (found = getopt_long(argc, argv, table.shorts, table.longs, NULL)) != -1;) {
+        const option_row *row = find_row(found);
+        if (!row)
+            return complain_of(found, argv);
+        int err = row->read(cli, optarg);
+        if (err < 0 || cli->help)
+            return err;
+    }
+    return 0;
+}
+
+/* ---- the command and the sources behind it ---- */
+
+typedef struct source_word {
+    const char *word;
+    bool files, linked;
+} source_word;
+
+static const source_word source_words[] = {
+    { ":::", false, false },
+    { ":::+", false, true },
+    { "::::", true, false },
+    { "::::+", true, true },
+};
+
+static const source_word *find_source_word(const char *word)
+{
+    for (size_t i = 0; i < sizeof source_words / sizeof *source_words; i++)
+        if (strcmp(word, source_words[i].word) == 0)
+            return &source_words[i];
+    return NULL;
+}
+
+static size_t count_words(char **argv)
+{
+    size_t n = 0;
+    while (argv[n] && !find_source_word(argv[n]))
+        n++;
+    return n;
+}
+
+/* A NULL-terminated copy of the array, not of the words. */
+static const char **copy_words(char **argv, size_t n)
+{
+    const char **words = rmdi_alloc((n + 1) * sizeof *words);
+    for (size_t i = 0; words && i < n; i++)
+        words[i] = argv[i];
+    if (words)
+        words[n] = NULL;
+    return words;
+}
+
+static int add_files(rmdi_cli_run *cli, char **argv, size_t n, bool linked)
+{
+    int err = 0;
+    for (size_t i = 0; i < n && err == 0; i++)
+        err = add_source(cli, &(rmdi_inputs_source){ .file = argv[i], .linked = linked });
+    return err;
+}
+
+static int add_list(rmdi_cli_run *cli, char **argv, size_t n, bool linked)
+{
+    void *lists = cli->lists;
+    int err = rmdi_array_reserve(&lists, &cli->lists_capacity, cli->lists_len, sizeof *cli->lists);
+    cli->lists = lists;
+    const char **words = err == 0 ? copy_words(argv, n) : NULL;
+    if (!words)
+        return rmdi_fail_memory();
+    cli->lists[cli->lists_len++] = words;
+    return add_source(cli, &(rmdi_inputs_source){ .words = words, .linked = linked });
+}
+
+static int read_command(rmdi_cli_run *cli, char **argv)
+{
+    size_t n = count_words(argv);
+    cli->words = copy_words(argv, n);
+    if (!cli->words)
+        return rmdi_fail_memory();
+    cli->run.template.words = n ? cli->words : NULL;
+    int err = 0;
+    for (argv += n; *argv && err == 0; argv += n) {
+        const source_word *kind = find_source_word(*argv++);
+        n = count_words(argv);
+        err = kind->files ? add_files(cli, argv, n, kind->linked)
+                          : add_list(cli, argv, n, kind->linked);
+    }
+    return err;
+}
+
+static int check(const rmdi_cli_run *cli)
+{
+    if (cli->run.pipe && !cli->run.template.words)
+        return rmdi_fail(RMD_EINVAL, "--pipe needs a command to give the blocks to");
+    return 0;
+}
+
+int rmdi_cli_run_read(rmdi_cli_run *cli, int argc, char **argv)
+{
+    *cli = (rmdi_cli_run){ 0 };
+    cli->run.slots = rmdi_cpu_usable();
+    int err = set_termseq(cli, "TERM,200,TERM,100,TERM,50,KILL,25");
+    if (err == 0)
+        err = read_options(cli, argc, argv);
+    if (err == 0 && !cli->help)
+        err = read_command(cli, argv + optind);
+    cli->run.inputs.sources = cli->sources;
+    cli->run.inputs.sources_count = cli->sources_len;
+    return err < 0 || cli->help ? err : check(cli);
+}
+
+void rmdi_cli_run_free(rmdi_cli_run *cli)
+{
+    for (size_t i = 0; i < cli->lists_len; i++)
+        rmdi_free(cli->lists[i]);
+    rmdi_free(cli->lists);
+    rmdi_free(cli->sources);
+    rmdi_free(cli->words);
+    rmdi_free(cli->tag);
+}
+
+/* ---- help ---- */
+
+static void print_row(const option_row *row)
+{
+    char left[64];
+    char letter[5] = { '-', row->letter, ',', ' ', 0 };
+    snprintf(left, sizeof left, "%s--%.*s%s%s", row->letter ? letter : "    ",
+             (int)strcspn(row->names, "|"), row->names, row->value ? " " : "",
+             row->value ? row->value : "");
+    printf("  %-32s %s\n", left, row->help);
+}
+
+void rmdi_cli_run_help(void)
+{
+    printf("usage: remuda run [options] COMMAND [ARGS] [::: INPUT...] [:::: FILE...]\n"
+           "       remuda run [options] --pipe COMMAND [ARGS] < FILE\n\n"
+           "Runs COMMAND once for each input, several at a time. Inputs come from standard input\n"
+           "(one a line) or from behind the command:\n"
+           "  ::: INPUT...   these          :::+ INPUT...   in step with the source before\n"
+           "  :::: FILE...   their lines    ::::+ FILE...   likewise\n"
+           "In COMMAND {} is the input, {.} without extension, {/} without directory, {//} its\n"
+           "directory, {/.} without both, {#} the number of the task, {%%} of its slot, {2} {2.}\n"
+           "the second of several. Without any, {} is added. Without COMMAND the inputs are\n"
+           "commands. Values are never read as shell syntax, whatever they hold.\n\n");
+    for (size_t row = 0; row < ROWS; row++)
+        if (rows[row].help)
+            print_row(&rows[row]);
+    printf("\nExit status: 0; the number of failed tasks, 101 if more than 100; 255 for errors of\n"
+           "our own; 130, 141, 143 after the signals INT, PIPE, TERM.\n"
+           "Examples:\n"
+           "  remuda run -j4 gzip -9 ::: *.log\n"
+           "  remuda run -k --tag 'grep -c {1} {2}' ::: alpha beta :::: files.txt\n"
+           "  remuda run --pipe --recstart '>' -N1 -k 'phmmer - db.fa' < queries.fa\n"
+           "More: man remuda-run\n");
+}
