@@ -6,6 +6,7 @@
 #include "exec/environment.h"
 #include "exec/path.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -141,6 +142,16 @@ static int watch_signals(session *s)
 
 /* ---- the verb ---- */
 
+/* A descriptor that was closed at our start would be given to the next file we open, and
+ * that would then be taken for standard output. What stands in cannot be used either, so
+ * that using it is still an error. */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
 static void on_done(void *ctx)
 {
     session *s = ctx;
@@ -170,6 +181,9 @@ static int run_on_loop(session *s, const rmdi_cli_run *cli)
         err = rmdi_run_open(&s->run, s->loop, &cli->run, on_done, s);
     if (err < 0)
         return rmdi_complain_error("run", err);
+    if (!cli->run.inputs.sources_count && !cli->run.pipe && isatty(0) && isatty(2))
+        rmdi_run_say(s->run, "remuda: reading inputs from the terminal, one a line; Ctrl-D ends "
+                             "them (::: gives them on the command line)\n");
     rmdi_run_start(s->run);
     while (!s->done && err >= 0)
         err = rmd_loop_turn(s->loop, RMD_FOREVER);
@@ -184,6 +198,7 @@ int rmdi_verb_run(int argc, char **argv)
      * ends; a write to a closed pipe is told by its error. */
     signal(SIGCHLD, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
+    fill_standard_descriptors();
     int status = 0, err = rmdi_cli_run_read(&cli, argc, argv);
     if (err == 0 && cli.help)
         rmdi_cli_run_help();

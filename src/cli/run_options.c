@@ -98,7 +98,9 @@ static int set_group_size(rmdi_cli_run *cli, const char *value)
 
 static int set_max_args(rmdi_cli_run *cli, const char *value)
 {
-    cli->run.template.repeat_words = false;
+    uint64_t n;
+    if (cli->run.template.repeat_words) /* -N wins, whichever comes first */
+        return rmdi_count_parse(value, 0, UINT32_MAX, &n);
     return set_group_size(cli, value);
 }
 
@@ -166,8 +168,7 @@ static int set_ungroup(rmdi_cli_run *cli, const char *value)
 static int set_tag(rmdi_cli_run *cli, const char *value)
 {
     (void)value;
-    if (!cli->run.tag)
-        cli->run.tag = "{}";
+    cli->tag_wanted = true;
     return 0;
 }
 
@@ -176,7 +177,6 @@ static int set_tagstring(rmdi_cli_run *cli, const char *value)
     rmdi_free(cli->tag);
     cli->tag = NULL;
     int err = rmdi_tagstring_parse(value, &cli->tag);
-    cli->run.tag = cli->tag && *cli->tag ? cli->tag : NULL;
     return err;
 }
 
@@ -570,6 +570,10 @@ int rmdi_cli_run_read(rmdi_cli_run *cli, int argc, char **argv)
         err = read_options(cli, argc, argv);
     if (err == 0 && !cli->help)
         err = read_command(cli, argv + optind);
+    /* An empty --tagstring counts as not given. Tasks that write directly have no tag. */
+    cli->run.tag = cli->tag && *cli->tag ? cli->tag : cli->tag_wanted ? "{}" : NULL;
+    if (cli->run.output == RMDI_RUN_UNGROUP && !cli->run.dry_run)
+        cli->run.tag = NULL;
     cli->run.inputs.sources = cli->sources;
     cli->run.inputs.sources_count = cli->sources_len;
     return err < 0 || cli->help ? err : check(cli);

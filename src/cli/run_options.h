@@ -17,6 +17,7 @@ typedef struct rmdi_cli_run {
     const char **words; /* of the command */
     rmd_kill_step ladder[RMDI_LADDER_MAX];
     char *tag;
+    bool tag_wanted;
     unsigned outputs_seen;
     bool help;
 } rmdi_cli_run;

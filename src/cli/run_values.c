@@ -136,7 +136,9 @@ int rmdi_tagstring_parse(const char *text, char **tag)
 {
     rmdi_buffer buffer = { 0 };
     int err = rmdi_escapes_delimiter(text, &buffer);
-    *tag = err == 0 ? rmdi_strdup(buffer.data ? buffer.data : "") : NULL;
+    if (err == 0)
+        err = rmdi_buffer_add_byte(&buffer, 0);
+    *tag = err == 0 ? rmdi_strdup(buffer.data) : NULL;
     rmdi_buffer_free(&buffer);
     return *tag ? 0 : rmdi_fail_memory();
 }

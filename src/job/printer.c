@@ -333,8 +333,12 @@ int rmdi_printer_lines(rmdi_printer *printer, rmdi_print_item *item, int stream,
 
 void rmdi_printer_note(rmdi_printer *printer, const char *text, size_t len)
 {
-    if (!printer->writers[1].error)
-        emit(printer, 1, text, len);
+    if (printer->options.before)
+        printer->options.before(printer->options.ctx);
+    /* What cannot be said is no failure of the run: a task's own stderr would be. */
+    if (!printer->writers[1].error &&
+        rmdi_writer_add(&printer->writers[1], text, len) == RMD_EAGAIN)
+        set_blocked(printer, true);
 }
 
 /* ---- opening and closing ---- */

@@ -5,6 +5,7 @@
  * in callbacks of one loop. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "job/estimate.h"
 #include "job/joblog.h"
 #include "job/run_private.h"
 #include "port/clock.h"
@@ -29,6 +30,14 @@ void rmdi_run_fail(rmdi_run *run, int error)
     run->stopping = true;
     if (run->pool)
         rmd_pool_cancel(run->pool, false);
+}
+
+uint64_t rmdi_run_total(const rmdi_run *run)
+{
+    if (run->input_done)
+        return run->seq;
+    uint64_t known = run->inputs ? rmdi_inputs_total(run->inputs) : UINT64_MAX;
+    return known != UINT64_MAX ? known : run->estimate;
 }
 
 /* ---- the end ---- */
@@ -298,9 +307,13 @@ static int open_arrays(rmdi_run *run)
 static int open_timers(rmdi_run *run)
 {
     int err = rmd_loop_timer(run->loop, &run->delay, RMD_FOREVER, 0, on_delay, run);
-    if (err == 0 && (run->options.bar || run->options.eta))
-        err = rmd_loop_timer(run->loop, &run->tick, rmd_after_ms(TICK_MS), TICK_MS, on_tick, run);
-    return err;
+    bool shown = run->options.bar || run->options.eta;
+    run->estimate = UINT64_MAX;
+    if (!run->options.pipe && (shown || run->halt.percent))
+        run->estimate = rmdi_estimate_total(&run->options.inputs);
+    if (err < 0 || !shown)
+        return err;
+    return rmd_loop_timer(run->loop, &run->tick, rmd_after_ms(TICK_MS), TICK_MS, on_tick, run);
 }
 
 int rmdi_run_open(rmdi_run **out, rmd_loop *loop, const rmdi_run_options *options,

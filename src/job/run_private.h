@@ -49,6 +49,7 @@ struct rmdi_run {
     rmdi_halt halt;
     rmd_census unsubmitted;
     unsigned reported;
+    uint64_t estimate;    /* how many tasks there will be, as far as a file tells */
     int64_t next_line_ns; /* progress to a file: when the next line is due */
     int64_t start_ns;
     int64_t *runtimes; /* of successful tasks, sorted; only with timeout_share */
@@ -70,6 +71,7 @@ int rmdi_run_task_log(rmdi_run_task *task, rmdi_buffer *line);
 /* ---- run.c, for run_task.c ---- */
 
 void rmdi_run_task_ended(rmdi_run_task *task);
+uint64_t rmdi_run_total(const rmdi_run *run); /* tasks in all; UINT64_MAX: not known yet */
 void rmdi_run_fail(rmdi_run *run, int error); /* with the thread's detail */
 
 /* ---- run_report.c ---- */

@@ -102,9 +102,7 @@ static unsigned terminal_columns(void)
 void rmdi_run_draw(rmdi_run *run)
 {
     rmdi_progress progress = {
-        .total = run->input_done ? run->seq
-                 : run->inputs   ? rmdi_inputs_total(run->inputs)
-                                 : UINT64_MAX,
+        .total = rmdi_run_total(run),
         .ended = run->ended,
         .failed = run->failed,
         .running = run->in_flight,

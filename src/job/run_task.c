@@ -325,7 +325,7 @@ void rmdi_run_task_ended(rmdi_run_task *task)
         note_runtime(run, account);
     task->item.future = task->future;
     task->item.hidden |= run->halted_now;
-    uint64_t total = run->inputs ? rmdi_inputs_total(run->inputs) : UINT64_MAX;
+    uint64_t total = rmdi_run_total(run);
     bool counts = !run->halted_now;
     rmdi_printer_end(run->printer, &task->item); /* may free the task */
     if (counts)

@@ -8,6 +8,7 @@
 
 typedef struct rmdi_condition {
     rmd_atomic(uint32_t) changes;
+    uint32_t waiters; /* guarded by the lock */
 } rmdi_condition;
 
 /* Releases the lock, waits for a notification, acquires the lock again. 0, perhaps
@@ -16,7 +17,7 @@ typedef struct rmdi_condition {
 int rmdi_condition_wait(rmdi_condition *condition, rmdi_lock *lock, rmd_deadline deadline)
     RMD_NODISCARD;
 
-/* Wakes everybody who waits. Call it with the lock held, or after. Never blocks. */
+/* Wakes everybody who waits. Call it with the lock held. Never blocks. */
 void rmdi_condition_notify_all(rmdi_condition *condition);
 
 #endif
