@@ -95,7 +95,8 @@ int rmdi_error_from_errno(int errno_value)
     case EPERM: return RMD_EACCES;
     case E2BIG: return RMD_E2BIG;
     case ENOSPC:
-    case EDQUOT: return RMD_ENOSPC;
+    case EDQUOT:
+    case EFBIG: return RMD_ENOSPC;
     case EMFILE:
     case ENFILE: return RMD_EMFILE;
     case EAGAIN: return RMD_EAGAIN;

@@ -93,6 +93,21 @@ void rmdi_buffer_free(rmdi_buffer *buffer)
     *buffer = (rmdi_buffer){ 0 };
 }
 
+void rmdi_buffer_trim(rmdi_buffer *buffer)
+{
+    if (!buffer->len) {
+        rmdi_buffer_free(buffer);
+        return;
+    }
+    if (buffer->capacity == buffer->len + 1)
+        return;
+    char *smaller = rmdi_realloc(buffer->data, buffer->len + 1);
+    if (!smaller) /* as large as before, which is no harm */
+        return;
+    buffer->data = smaller;
+    buffer->capacity = buffer->len + 1;
+}
+
 rmd_bytes rmdi_buffer_view(const rmdi_buffer *buffer)
 {
     return (rmd_bytes){ .data = buffer->data, .len = buffer->len };

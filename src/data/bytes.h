@@ -27,6 +27,8 @@ void rmdi_buffer_filled(rmdi_buffer *buffer, size_t len);
 void rmdi_buffer_consume(rmdi_buffer *buffer, size_t n);
 void rmdi_buffer_clear(rmdi_buffer *buffer); /* empty, memory kept */
 void rmdi_buffer_free(rmdi_buffer *buffer);  /* empty, memory given back */
+/* Gives back the memory that was only for growing. */
+void rmdi_buffer_trim(rmdi_buffer *buffer);
 
 /* A view of the bytes; valid until the next change. */
 rmd_bytes rmdi_buffer_view(const rmdi_buffer *buffer);

@@ -215,7 +215,8 @@ static int run_posts(rmd_loop *loop)
 
 void rmd_loop_stop(rmd_loop *loop)
 {
-    /* Relaxed: the wake-up below is a system call on both sides. */
+    /* Relaxed: the wake-up below is a system call on both sides. It also ends the sleep
+     * of the present run, so a turn need not look at `stop`. */
     rmd_atomic_store(&loop->stop, true, RMD_RELAXED);
     rmdi_poll_event_set(loop->wake);
 }
@@ -295,22 +296,33 @@ static int deliver(rmd_loop *loop, const struct epoll_event *event)
     return run_source(source, from_epoll(event->events));
 }
 
+/* A timer that is due: arms it for the next point of its grid that lies ahead, if it has
+ * one, within the clock's range. */
+static void take_timer(rmd_loop *loop, rmd_source *source, int64_t now)
+{
+    rmdi_timer *timer = &source->timer;
+    int64_t missed = source->period_ns ? (now - timer->due_ns) / source->period_ns : 0, next;
+    if (source->period_ns && !__builtin_add_overflow(timer->due_ns + missed * source->period_ns,
+                                                     source->period_ns, &next)) {
+        rmdi_timers_arm(&loop->timers, timer, next);
+    } else {
+        rmdi_timers_disarm(&loop->timers, timer);
+        rmdi_source_count(source);
+    }
+}
+
 static int run_timers(rmd_loop *loop)
 {
     int ran = 0;
     int64_t now = rmdi_clock_monotonic_ns();
+    loop->due_min_ns = now + 1;
     for (rmdi_timer *timer; (timer = rmdi_timers_first(&loop->timers)) && timer->due_ns <= now;) {
         rmd_source *source = RMDI_CONTAINER(timer, rmd_source, timer);
-        if (source->period_ns) { /* the next point of its grid that lies ahead */
-            int64_t late = (now - timer->due_ns) / source->period_ns;
-            rmdi_timers_arm(&loop->timers, timer, timer->due_ns + (late + 1) * source->period_ns);
-        } else {
-            rmdi_timers_disarm(&loop->timers, timer);
-            rmdi_source_count(source);
-        }
+        take_timer(loop, source, now);
         source->fn(source, 0, source->ctx);
         ran++;
     }
+    loop->due_min_ns = 0;
     return ran;
 }
 
@@ -340,7 +352,7 @@ static bool must_not_sleep(rmd_loop *loop)
     rmdi_lock_enter(&loop->lock);
     bool posts = !rmdi_list_empty(&loop->posts);
     rmdi_lock_release(&loop->lock);
-    return posts || rmd_atomic_load(&loop->stop, RMD_RELAXED);
+    return posts;
 }
 
 static int64_t wake_up_at(rmd_loop *loop, rmd_deadline deadline)
@@ -351,10 +363,10 @@ static int64_t wake_up_at(rmd_loop *loop, rmd_deadline deadline)
     return first && first->due_ns < deadline.ns ? first->due_ns : deadline.ns;
 }
 
-/* Keeps rmd_loop_fd() true: readable at once for posts, else when a timer is due. */
-static void arm_for_foreign_loop(rmd_loop *loop)
+/* Inside a turn there is nothing to do: its end does it. */
+void rmdi_loop_tell_foreign(rmd_loop *loop)
 {
-    if (loop->timer < 0)
+    if (loop->timer < 0 || rmdi_loop_is_here(loop))
         return;
     rmdi_timer *first = rmdi_timers_first(&loop->timers);
     int64_t at = must_not_sleep(loop) ? 0 : first ? first->due_ns : INT64_MAX;
@@ -386,22 +398,22 @@ int rmd_loop_turn(rmd_loop *loop, rmd_deadline deadline)
     int ran = turn(loop, deadline);
     rmdi_sources_bury(loop);
     rmd_atomic_store(&loop->turning, 0, RMD_RELAXED);
-    arm_for_foreign_loop(loop);
+    rmdi_loop_tell_foreign(loop);
     return ran;
 }
 
 int rmd_loop_run(rmd_loop *loop, rmd_deadline deadline)
 {
-    for (;;) {
+    for (bool turned = false;; turned = true) {
         if (rmd_atomic_exchange(&loop->stop, false, RMD_RELAXED))
             return RMD_ECANCELED;
         if (!loop->counted && !count_posts(loop))
             return 0;
+        if (turned && rmd_deadline_passed(deadline))
+            return rmdi_fail(RMD_ETIMEDOUT, "the loop still watches %zu sources", loop->counted);
         int ran = rmd_loop_turn(loop, deadline);
         if (ran < 0)
             return ran;
-        if (ran == 0 && rmd_deadline_passed(deadline))
-            return rmdi_fail(RMD_ETIMEDOUT, "the loop still watches %zu sources", loop->counted);
     }
 }
 
@@ -417,7 +429,7 @@ int rmd_loop_fd(rmd_loop *loop)
             return rmdi_fail_errno(err, "a timer for a foreign loop");
         }
         loop->timer = timer;
-        arm_for_foreign_loop(loop);
+        rmdi_loop_tell_foreign(loop);
     }
     return loop->epoll;
 }

@@ -56,6 +56,9 @@ struct rmd_loop {
     rmdi_timers timers;
     size_t timer_sources;
     int64_t armed_ns; /* what the timerfd is set to */
+    /* Timers are not set for earlier: while the due ones run, what is set for now waits for
+     * the next turn, so that it does not starve the others. */
+    int64_t due_min_ns;
     unsigned signal_sources[_NSIG];
     bool signal_was_blocked[_NSIG];
 
@@ -71,6 +74,9 @@ struct rmd_loop {
 uint64_t rmdi_slot_key(const rmd_loop *loop, uint32_t slot);
 void rmdi_source_count(rmd_source *source); /* sets `counted` anew after a change */
 void rmdi_sources_bury(rmd_loop *loop);     /* gives back the memory of the dead */
+/* Keeps rmd_loop_fd() true, after a change outside a turn: readable at once for posts and
+ * what is always ready, else when a timer is due. */
+void rmdi_loop_tell_foreign(rmd_loop *loop);
 int rmdi_loop_epoll(rmd_loop *loop, int op, int fd, unsigned events, uint32_t slot);
 
 #endif

@@ -96,6 +96,7 @@ static int finish(rmd_source **out, rmd_source *source, int err)
         return err;
     }
     rmdi_source_count(source);
+    rmdi_loop_tell_foreign(source->loop);
     *out = source;
     return 0;
 }
@@ -123,7 +124,9 @@ int rmd_loop_watch(rmd_loop *loop, rmd_source **source, int fd, unsigned events,
         rmdi_list_append(&loop->always_ready, &s->ready_link);
         system = 0;
     }
-    if (system)
+    if (system == EEXIST)
+        err = rmdi_fail(RMD_EINVAL, "descriptor %d is watched already", fd);
+    else if (system)
         err = rmdi_fail_errno(system == EBADF ? EINVAL : system, "watching descriptor %d", fd);
     return finish(source, s, err);
 }
@@ -135,8 +138,10 @@ int rmd_source_set_events(rmd_source *source, unsigned events)
     if (events == source->events)
         return 0;
     source->events = events;
-    if (!source->in_epoll)
+    if (!source->in_epoll) {
+        rmdi_loop_tell_foreign(source->loop);
         return 0;
+    }
     int err = rmdi_loop_epoll(source->loop, EPOLL_CTL_MOD, source->fd, events, source->slot);
     return err ? rmdi_fail_errno(err, "descriptor %d", source->fd) : 0;
 }
@@ -164,11 +169,14 @@ int rmd_source_set_due(rmd_source *source, rmd_deadline due)
 {
     if (source->kind != RMDI_SOURCE_TIMER)
         return rmdi_fail(RMD_EINVAL, "a time for a source that is no timer");
+    rmd_loop *loop = source->loop;
     if (due.ns == INT64_MAX)
-        rmdi_timers_disarm(&source->loop->timers, &source->timer);
+        rmdi_timers_disarm(&loop->timers, &source->timer);
     else
-        rmdi_timers_arm(&source->loop->timers, &source->timer, due.ns);
+        rmdi_timers_arm(&loop->timers, &source->timer,
+                        due.ns < loop->due_min_ns ? loop->due_min_ns : due.ns);
     rmdi_source_count(source);
+    rmdi_loop_tell_foreign(loop);
     return 0;
 }
 
@@ -185,7 +193,12 @@ static int update_signals(rmd_loop *loop)
     if (fd < 0)
         return -fd;
     loop->signals = fd;
-    return first ? rmdi_loop_epoll(loop, EPOLL_CTL_ADD, fd, RMD_READABLE, RMDI_SLOT_SIGNALS) : 0;
+    if (!first)
+        return 0;
+    int err = rmdi_loop_epoll(loop, EPOLL_CTL_ADD, fd, RMD_READABLE, RMDI_SLOT_SIGNALS);
+    if (err) /* as if it had never been: the next signal tries again */
+        rmdi_fd_close(&loop->signals);
+    return err;
 }
 
 int rmd_loop_signal(rmd_loop *loop, rmd_source **source, int signal, rmd_source_fn *fn, void *ctx)
@@ -274,8 +287,10 @@ void rmd_source_free(rmd_source *source)
     rmdi_source_count(source);
     give_slot(loop, source->slot);
     rmdi_list_append(&loop->dead, &source->dead_link);
-    if (!rmdi_loop_is_here(loop))
-        rmdi_sources_bury(loop);
+    if (rmdi_loop_is_here(loop))
+        return;
+    rmdi_sources_bury(loop);
+    rmdi_loop_tell_foreign(loop);
 }
 
 void rmdi_sources_bury(rmd_loop *loop)

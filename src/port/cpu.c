@@ -41,7 +41,8 @@ static unsigned from_quota(long long quota, long long period)
 {
     if (quota <= 0 || period <= 0)
         return UINT_MAX;
-    return (unsigned)((quota + period - 1) / period);
+    long long cpus = quota / period + (quota % period != 0);
+    return cpus < UINT_MAX ? (unsigned)cpus : UINT_MAX;
 }
 
 static unsigned quota_v2(const char *dir)

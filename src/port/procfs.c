@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { STAT_MAX = 1024 };
 
 int rmdi_procfs_each(bool (*each)(void *ctx, pid_t pid), void *ctx)
 {
@@ -29,23 +32,49 @@ static int open_file(pid_t pid, const char *file)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-pid_t rmdi_procfs_group(pid_t pid, bool *zombie)
+/* The fields of the stat file behind the name; NULL when the process is gone. */
+static const char *read_stat(pid_t pid, char *text, size_t size)
 {
-    char text[512], state;
-    int group, fd = open_file(pid, "stat");
+    int fd = open_file(pid, "stat");
     if (fd < 0)
-        return -1;
-    ssize_t n = read(fd, text, sizeof text - 1);
+        return NULL;
+    ssize_t n = read(fd, text, size - 1);
     close(fd);
     if (n <= 0)
-        return -1;
+        return NULL;
     text[n] = 0;
     /* The name, in parentheses, may hold anything; the fields follow the last one. */
-    const char *after = strrchr(text, ')');
+    return strrchr(text, ')');
+}
+
+pid_t rmdi_procfs_group(pid_t pid, bool *zombie)
+{
+    char text[STAT_MAX], state;
+    int group;
+    const char *after = read_stat(pid, text, sizeof text);
     if (!after || sscanf(after, ") %c %*d %d", &state, &group) != 2)
         return -1;
     *zombie = state == 'Z' || state == 'X';
     return group;
+}
+
+/* Is it just being executed? Then it has left its old memory, and with that set free
+ * whoever waited for the exec, but has no environment yet. Nor has a kernel thread or a
+ * process that is ending, but those are marked so. */
+static bool is_executing(pid_t pid)
+{
+    enum { ENDING = 0x4, KERNEL_THREAD = 0x200000, FLAGS = 9, ENVIRONMENT_END = 51 };
+    char text[STAT_MAX];
+    const char *field = read_stat(pid, text, sizeof text);
+    for (int i = 2; field && i <= ENVIRONMENT_END; i++) {
+        if (i == FLAGS && (strtoul(field, NULL, 10) & (ENDING | KERNEL_THREAD)))
+            return false;
+        if (i == ENVIRONMENT_END)
+            return strtoul(field, NULL, 10) == 0;
+        field = strchr(field, ' ');
+        field += field != NULL;
+    }
+    return false;
 }
 
 /* A search for "\0NAME=" in a stream of chunks, then a copy up to the next NUL. */
@@ -76,24 +105,42 @@ static bool search_byte(struct search *s, char c)
     return false;
 }
 
-static bool search_file(struct search *s, int fd)
+/* *empty: there was not a single byte. */
+static bool search_file(struct search *s, int fd, bool *empty)
 {
     char chunk[4096];
-    for (ssize_t n; (n = read(fd, chunk, sizeof chunk)) > 0;)
+    *empty = true;
+    for (ssize_t n; (n = read(fd, chunk, sizeof chunk)) > 0; *empty = false)
         for (ssize_t i = 0; i < n; i++)
             if (search_byte(s, chunk[i]))
                 return true;
     return s->copying; /* the last entry may lack its NUL */
 }
 
-bool rmdi_procfs_environment(pid_t pid, const char *name, char *value, size_t size)
+static bool search_process(struct search *s, pid_t pid, bool *empty)
 {
     int fd = open_file(pid, "environ");
+    *empty = false;
     if (fd < 0)
         return false;
-    struct search s = { .name = name, .value = value, .size = size };
-    bool found = search_file(&s, fd);
+    bool found = search_file(s, fd, empty);
     close(fd);
+    return found;
+}
+
+bool rmdi_procfs_environment(pid_t pid, const char *name, char *value, size_t size)
+{
+    enum { TRIES = 100 };
+    static const struct timespec pause = { .tv_nsec = 100 * 1000 };
+    struct search s = { .name = name, .value = value, .size = size };
+    bool empty, executing = true, found = search_process(&s, pid, &empty);
+    /* Once more when it is not being executed any more: it may have been when we read. */
+    for (int i = 0; i < TRIES && !found && empty && executing; i++) {
+        executing = is_executing(pid);
+        if (executing)
+            nanosleep(&pause, NULL);
+        found = search_process(&s, pid, &empty);
+    }
     value[found ? s.used : 0] = 0;
     return found;
 }

@@ -16,7 +16,8 @@ pid_t rmdi_procfs_group(pid_t pid, bool *zombie);
 
 /* Looks for NAME=value in the environment that pid was executed with. Copies up to
  * size - 1 bytes of the value and a NUL into value. False when there is none, the
- * process is gone, or we may not look. */
+ * process is gone, or we may not look. A process that is just being executed has none
+ * yet: it is waited for, at most about 10 ms. */
 bool rmdi_procfs_environment(pid_t pid, const char *name, char *value, size_t size);
 
 #endif

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 
 int rmdi_os_thread_start(rmdi_os_thread *thread, void *(*fn)(void *), void *arg, const char *name)
 {
@@ -23,13 +22,9 @@ int rmdi_os_thread_start(rmdi_os_thread *thread, void *(*fn)(void *), void *arg,
     return 0;
 }
 
-int rmdi_os_thread_join(rmdi_os_thread *thread, int64_t deadline_ns)
+int rmdi_os_thread_join(rmdi_os_thread *thread)
 {
-    if (deadline_ns == INT64_MAX)
-        return pthread_join(thread->id, NULL);
-    struct timespec at = { .tv_sec = deadline_ns / 1000000000,
-                           .tv_nsec = deadline_ns % 1000000000 };
-    return pthread_clockjoin_np(thread->id, NULL, CLOCK_MONOTONIC, &at);
+    return pthread_join(thread->id, NULL);
 }
 
 uintptr_t rmdi_os_thread_self(void)

@@ -15,8 +15,8 @@ typedef struct rmdi_os_thread {
  * handlers never run on it. name is cut at 15 bytes. 0 or an errno value. */
 int rmdi_os_thread_start(rmdi_os_thread *thread, void *(*fn)(void *), void *arg, const char *name);
 
-/* Waits for its end: 0, ETIMEDOUT at deadline_ns (monotonic, INT64_MAX: no limit). */
-int rmdi_os_thread_join(rmdi_os_thread *thread, int64_t deadline_ns);
+/* Waits for its end. 0 or an errno value. */
+int rmdi_os_thread_join(rmdi_os_thread *thread);
 
 /* A number that differs between live threads; never 0. */
 uintptr_t rmdi_os_thread_self(void);

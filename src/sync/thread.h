@@ -3,6 +3,7 @@
 #ifndef RMDI_SYNC_THREAD_H
 #define RMDI_SYNC_THREAD_H
 
+#include "base/atomics.h"
 #include "port/thread.h"
 
 #include <remuda/deadline.h>
@@ -11,6 +12,7 @@ typedef struct rmdi_thread {
     rmdi_os_thread os;
     void (*fn)(void *arg);
     void *arg;
+    rmd_atomic(uint32_t) done; /* fn has returned */
 } rmdi_thread;
 
 /* Runs fn(arg) on a new thread. *thread is borrowed until joined; name is copied, at
