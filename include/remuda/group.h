@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* floor: exec */
-/* A group of tasks: waited for and cancelled together. Any thread. Unstable. */
+/* A group of tasks: waited for and cancelled together. Any thread. In a process made by
+ * fork() the calls answer RMD_EFORKED, and the census is empty. Unstable. */
 #ifndef REMUDA_GROUP_H
 #define REMUDA_GROUP_H
 

@@ -51,6 +51,11 @@ void rmdi_attempt_free(rmdi_attempt *attempt)
     rmdi_spool_free(&attempt->spools[RMD_STDERR]);
 }
 
+/* Looking for strays without descriptors is given up after about a second. */
+enum { CLEAR_PAUSE_MS = 10, CLEAR_ROUNDS = 100 };
+
+static const char lost_detail[] = "somebody else in this process has reaped it";
+
 /* ---- starting ---- */
 
 /* Room for the variables that we add ourselves. */
@@ -85,10 +90,13 @@ static char **make_environment(const rmdi_attempt *attempt, own_marks *marks)
 static int explain_spawn(const rmdi_attempt *attempt, const char *path, int err)
 {
     const char *dir = attempt->command->dir;
+    char there[2 * PATH_MAX];
     struct stat st;
     if (dir && (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode)))
         return rmdi_fail_errno(stat(dir, &st) < 0 ? errno : ENOTDIR, "directory \"%s\"", dir);
-    if (err == ENOENT && stat(path, &st) == 0)
+    bool relative = dir && *path != '/';
+    snprintf(there, sizeof there, "%s%s%s", relative ? dir : "", relative ? "/" : "", path);
+    if (err == ENOENT && stat(there, &st) == 0)
         return rmdi_fail(RMD_EEXEC, "program \"%s\": its interpreter is missing", path);
     return rmdi_fail_errno(err, "program \"%s\"", path);
 }
@@ -156,29 +164,62 @@ static int spawn_listed(rmdi_attempt *attempt, const int theirs[3])
 
 static void on_child_end(rmd_source *source, unsigned events, void *ctx);
 
-/* The program runs, but we have no memory or descriptor to follow it: end it here. The
- * wait is for a process that was just killed. */
+/* Signals the group while its leader is ours to reap. Not when somebody else has done so:
+ * then the number may have been given to others. */
+static void signal_group(const rmdi_attempt *attempt, int signal)
+{
+    bool ended;
+    if (attempt->pid && rmdi_child_peek(attempt->pid, &ended) == 0)
+        kill(-attempt->pid, signal);
+}
+
+/* The program runs, but cannot be followed: end it here. The wait is for a process that was
+ * just killed. */
 static int undo_spawn(rmdi_attempt *attempt, int err)
 {
     char detail[RMDI_DETAIL_MAX];
     snprintf(detail, sizeof detail, "%s", rmd_error_detail());
-    kill(-attempt->pid, SIGKILL);
-    rmd_source_free(attempt->child);
-    attempt->child = NULL;
+    signal_group(attempt, SIGKILL);
     rmdi_guard_leave(attempt->slot);
     while (waitpid(attempt->pid, NULL, 0) < 0 && errno == EINTR)
         ;
-    attempt->pid = 0;
     return rmdi_fail_copy(err, detail);
 }
 
 static int follow(rmdi_attempt *attempt)
 {
-    int err = rmd_loop_child(attempt->host->loop, &attempt->child, attempt->pid, on_child_end,
-                             attempt);
+    int err = rmdi_source_follow(attempt->child, attempt->pid);
     if (err == 0)
-        err = rmdi_streams_watch(attempt);
-    return err < 0 ? undo_spawn(attempt, err) : 0;
+        return 0;
+    if (err != RMD_ENOENT)
+        return undo_spawn(attempt, err);
+    rmdi_guard_leave(attempt->slot);
+    rmdi_streams_drain(attempt);
+    return rmdi_fail(RMD_ELOST, "%s", lost_detail);
+}
+
+/* All that can run out is taken before the program starts: one that cannot be followed must
+ * be killed, and a task that then waits for a better moment would run twice. */
+static int prepare(rmdi_attempt *attempt)
+{
+    int err = rmdi_loop_child_reserve(attempt->host->loop, &attempt->child, on_child_end, attempt);
+    return err < 0 ? err : rmdi_streams_watch(attempt);
+}
+
+static void set_result(rmdi_attempt *attempt, rmd_outcome outcome, int error, const char *detail);
+
+int rmdi_attempt_refuse(rmdi_attempt *attempt, int err)
+{
+    set_result(attempt, err == RMD_ELOST ? RMD_OUTCOME_LOST : RMD_OUTCOME_FAILED, err,
+               rmd_error_detail());
+    rmd_source_free(attempt->ladder);
+    rmd_source_free(attempt->child);
+    attempt->ladder = attempt->child = NULL;
+    rmdi_streams_close(attempt);
+    if (!attempt->started)
+        attempt->started_ns = attempt->started_realtime_ns = 0;
+    attempt->ended_ns = rmdi_clock_monotonic_ns();
+    return err;
 }
 
 int rmdi_attempt_start(rmdi_attempt *attempt)
@@ -187,18 +228,19 @@ int rmdi_attempt_start(rmdi_attempt *attempt)
     bool owned[3];
     int err = rmdi_streams_open(attempt, theirs, owned);
     if (err < 0)
-        return err;
+        return rmdi_attempt_refuse(attempt, err);
     attempt->started_ns = rmdi_clock_monotonic_ns();
     attempt->started_realtime_ns = rmdi_clock_realtime_ns();
-    err = spawn_listed(attempt, theirs);
+    err = prepare(attempt);
+    if (err == 0)
+        err = spawn_listed(attempt, theirs);
+    attempt->started = err == 0;
     for (int i = 0; i < 3; i++)
         if (owned[i])
             rmdi_fd_close(&theirs[i]);
     if (err == 0)
         err = follow(attempt);
-    if (err < 0)
-        rmdi_streams_close(attempt);
-    return err;
+    return err < 0 ? rmdi_attempt_refuse(attempt, err) : 0;
 }
 
 /* ---- the end ---- */
@@ -240,8 +282,7 @@ static void judge(rmdi_attempt *attempt, int reaped)
     case RMDI_STOP_NONE: break;
     }
     if (reaped)
-        set_result(attempt, RMD_OUTCOME_LOST, RMD_ELOST,
-                   "somebody else in this process has reaped it");
+        set_result(attempt, RMD_OUTCOME_LOST, RMD_ELOST, lost_detail);
     else
         judge_natural_end(attempt);
 }
@@ -270,6 +311,7 @@ typedef struct rmdi_stray_watch {
     struct rmdi_stray_watch *next;
 } rmdi_stray_watch;
 
+static void on_timer(rmd_source *source, unsigned events, void *ctx);
 static void clear(rmdi_attempt *attempt);
 
 static void on_stray_end(rmd_source *source, unsigned events, void *ctx)
@@ -307,18 +349,46 @@ static void free_stray_watches(rmdi_attempt *attempt)
     }
 }
 
+/* Sets the ladder's timer; false when there is no memory for it. */
+static bool set_timer(rmdi_attempt *attempt, rmd_deadline due)
+{
+    if (attempt->ladder)
+        return rmd_source_set_due(attempt->ladder, due) == 0;
+    return rmd_loop_timer(attempt->host->loop, &attempt->ladder, due, 0, on_timer, attempt) == 0;
+}
+
+/* Looks for what is left and waits for its end, until nothing is. What was killed but cannot
+ * be watched is looked for again a little later; and so it is, for a while, when there was
+ * no descriptor to look with. */
 static void clear(rmdi_attempt *attempt)
 {
+    bool ended;
     rmdi_stray_search search = { .instance = rmdi_guard_instance(),
                                  .number = attempt->number,
-                                 .group = attempt->pid,
                                  .found = watch_stray,
                                  .ctx = attempt };
+    if (rmdi_child_peek(attempt->pid, &ended) == 0) /* else its number may be another's */
+        search.group = attempt->pid;
     free_stray_watches(attempt);
     attempt->strays = 0;
-    rmdi_strays_kill(&search);
-    if (attempt->strays == 0)
+    unsigned killed = rmdi_strays_kill(&search);
+    if (attempt->strays)
+        return;
+    bool again = killed || (search.incomplete && ++attempt->rounds < CLEAR_ROUNDS);
+    if (!again || !set_timer(attempt, rmd_after_ms(CLEAR_PAUSE_MS)))
         finish(attempt);
+}
+
+/* Our own descriptors go first, so that there are some to look with. */
+static void begin_clearing(rmdi_attempt *attempt)
+{
+    attempt->clearing = true;
+    if (attempt->ladder)
+        rmd_source_set_due(attempt->ladder, RMD_FOREVER);
+    rmd_source_free(attempt->child);
+    attempt->child = NULL;
+    rmdi_streams_close(attempt);
+    clear(attempt);
 }
 
 static void on_child_end(rmd_source *source, unsigned events, void *ctx)
@@ -328,39 +398,38 @@ static void on_child_end(rmd_source *source, unsigned events, void *ctx)
     (void)events;
     /* Kill first, read then: whatever a member had written is in the pipe by now, and
      * none can go on writing while we read. */
-    kill(-attempt->pid, SIGKILL);
+    signal_group(attempt, SIGKILL);
     rmdi_streams_drain(attempt);
     if (attempt->stop == RMDI_STOP_NONE)
         finish(attempt);
     else
-        clear(attempt);
+        begin_clearing(attempt);
 }
 
 /* ---- stopping ---- */
-
-static void take_step(rmdi_attempt *attempt);
-
-static void on_ladder(rmd_source *source, unsigned events, void *ctx)
-{
-    (void)source;
-    (void)events;
-    take_step(ctx);
-}
 
 static void take_step(rmdi_attempt *attempt)
 {
     const rmd_limits *limits = &attempt->command->limits;
     const rmd_kill_step *step = &limits->ladder[attempt->step];
-    kill(-attempt->pid, step->signal);
+    signal_group(attempt, step->signal);
     if (step->signal != SIGKILL)
-        kill(-attempt->pid, SIGCONT); /* a stopped program must run to obey */
+        signal_group(attempt, SIGCONT); /* a stopped program must run to obey */
     if (++attempt->step == limits->ladder_len)
         return; /* that was SIGKILL: its end will be told */
-    rmd_deadline due = rmd_after_ms(step->wait_ms);
-    if (attempt->ladder)
-        rmd_source_set_due(attempt->ladder, due);
-    else if (rmd_loop_timer(attempt->host->loop, &attempt->ladder, due, 0, on_ladder, attempt) < 0)
-        kill(-attempt->pid, SIGKILL); /* no memory for patience */
+    if (!set_timer(attempt, rmd_after_ms(step->wait_ms)))
+        signal_group(attempt, SIGKILL); /* no memory for patience */
+}
+
+static void on_timer(rmd_source *source, unsigned events, void *ctx)
+{
+    rmdi_attempt *attempt = ctx;
+    (void)source;
+    (void)events;
+    if (attempt->clearing)
+        clear(attempt);
+    else
+        take_step(attempt);
 }
 
 void rmdi_attempt_stop(rmdi_attempt *attempt, rmdi_stop why)
@@ -387,5 +456,5 @@ void rmdi_attempt_output_failed(rmdi_attempt *attempt, int error)
 
 void rmdi_attempt_signal(rmdi_attempt *attempt, int signal)
 {
-    kill(-attempt->pid, signal);
+    signal_group(attempt, signal);
 }

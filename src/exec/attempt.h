@@ -42,7 +42,8 @@ struct rmdi_attempt {
 
     uint64_t number; /* in the guard's table */
     uint32_t slot;
-    pid_t pid; /* 0: not started */
+    pid_t pid;    /* 0: not started */
+    bool started; /* the program was started, whatever came of it */
     rmd_source *child;
     int pipes[3]; /* our ends: stdin's to write, the others to read; -1: none */
     rmd_source *watches[3];
@@ -52,6 +53,8 @@ struct rmdi_attempt {
     rmdi_stop stop;
     size_t step; /* of the kill ladder */
     rmd_source *ladder;
+    bool clearing;   /* the program has ended, what is left of the attempt is being ended */
+    unsigned rounds; /* of looking for strays that found no descriptor to look with */
     unsigned strays; /* that were killed and whose end is awaited */
     struct rmdi_stray_watch *stray_watches;
 
@@ -69,8 +72,13 @@ void rmdi_attempt_init(rmdi_attempt *attempt, const rmdi_attempt_host *host,
 
 /* Starts it. On success host->ended(task, attempt) is called once, later, from the
  * loop. On failure (the program cannot be executed, a file not opened, RMD_EAGAIN,
- * RMD_EMFILE, RMD_ENOMEM) nothing runs, and the detail says why. */
+ * RMD_EMFILE, RMD_ENOMEM) nothing runs, and the result says why; attempt->started tells
+ * whether it ran for a moment all the same. RMD_ELOST: it has, and somebody else in this
+ * process has reaped it. */
 int rmdi_attempt_start(rmdi_attempt *attempt);
+
+/* The same failure without an attempt to start it. Returns err. */
+int rmdi_attempt_refuse(rmdi_attempt *attempt, int err);
 
 /* Begins to end it: the first step of the kill ladder. Nothing happens when it is being
  * stopped already, or has ended and only waits to be noticed: then what it did counts. */

@@ -45,10 +45,43 @@ static int check_stream(const rmd_stream *stream, int number)
     return 0;
 }
 
+static int check_fds(const rmd_command *command)
+{
+    if (command->fds_len > RMDI_SPAWN_FDS_MAX - 3)
+        return rmdi_fail(RMD_EINVAL, "command: %zu descriptors, at most %d", command->fds_len,
+                         RMDI_SPAWN_FDS_MAX - 3);
+    if (command->fds_len && !command->fds)
+        return rmdi_fail(RMD_EINVAL, "command: fds_len is %zu, but fds is missing",
+                         command->fds_len);
+    for (size_t i = 0; i < command->fds_len; i++)
+        if (fcntl(command->fds[i], F_GETFD) < 0)
+            return rmdi_fail(RMD_EINVAL, "command: fds[%zu]: descriptor %d is not open", i,
+                             command->fds[i]);
+    return 0;
+}
+
+static int check_env(const char *const *env)
+{
+    for (; env && *env; env++)
+        if (**env == '=' || !strchr(*env, '='))
+            return rmdi_fail(RMD_EINVAL, "command: env: \"%s\" is not NAME=value", *env);
+    return 0;
+}
+
+static int check_time(const char *name, int64_t ms)
+{
+    return ms < 0 ? rmdi_fail(RMD_EINVAL, "command: %s is negative", name) : 0;
+}
+
 static int check_limits(const rmd_limits *limits)
 {
-    if (limits->queue_ms_max < 0 || limits->run_ms_max < 0 || limits->total_ms_max < 0)
-        return rmdi_fail(RMD_EINVAL, "command: a limit is negative");
+    int err = check_time("queue_ms_max", limits->queue_ms_max);
+    if (err == 0)
+        err = check_time("run_ms_max", limits->run_ms_max);
+    if (err == 0)
+        err = check_time("total_ms_max", limits->total_ms_max);
+    if (err < 0)
+        return err;
     if (limits->ladder && !limits->ladder_len)
         return rmdi_fail(RMD_EINVAL, "command: a kill ladder without steps");
     for (size_t i = 0; limits->ladder && i < limits->ladder_len; i++)
@@ -67,16 +100,13 @@ static int check(const rmd_command *command)
                          sizeof *command);
     if (!command->argv || !command->argv[0])
         return rmdi_fail(RMD_EINVAL, "command: argv names no program");
-    if (command->fds_len > RMDI_SPAWN_FDS_MAX - 3)
-        return rmdi_fail(RMD_EINVAL, "command: %zu descriptors, at most %d", command->fds_len,
-                         RMDI_SPAWN_FDS_MAX - 3);
+    int err = check_fds(command);
+    if (err == 0)
+        err = check_env(command->env);
     const rmd_stream *streams[] = { &command->in, &command->out, &command->err };
-    for (int i = 0; i < 3; i++) {
-        int err = check_stream(streams[i], i);
-        if (err < 0)
-            return err;
-    }
-    return check_limits(&command->limits);
+    for (int i = 0; i < 3 && err == 0; i++)
+        err = check_stream(streams[i], i);
+    return err < 0 ? err : check_limits(&command->limits);
 }
 
 /* ---- copying: each answers false when there is no memory ---- */

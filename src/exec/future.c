@@ -77,6 +77,11 @@ void rmdi_future_end(rmd_future *future)
         publish(future);
 }
 
+static int not_ended(const rmd_future *future)
+{
+    return rmdi_fail(RMD_ETIMEDOUT, "task %llu has not ended", (unsigned long long)future->id);
+}
+
 static int park_until_ended(rmd_future *future, rmd_deadline deadline)
 {
     for (;;) {
@@ -85,9 +90,7 @@ static int park_until_ended(rmd_future *future, rmd_deadline deadline)
         if (seen == ENDED)
             return 0;
         if (rmdi_park(&future->state, WAITED, deadline) == RMD_ETIMEDOUT)
-            return rmdi_future_ended(future) ? 0
-                                             : rmdi_fail(RMD_ETIMEDOUT, "task %llu has not ended",
-                                                         (unsigned long long)future->id);
+            return rmdi_future_ended(future) ? 0 : not_ended(future);
     }
 }
 
@@ -106,8 +109,12 @@ int rmd_future_wait(rmd_future *future, rmd_deadline deadline)
         return 0;
     int err = check_process(future);
     if (err == 0)
-        err = future->ops->before_wait(future, deadline);
-    return err == RMD_EAGAIN ? park_until_ended(future, deadline) : err;
+        err = future->ops->how_to_wait(future);
+    if (err == RMD_EAGAIN)
+        return park_until_ended(future, deadline);
+    while (err == 0 && !rmdi_future_ended(future))
+        err = future->ops->turn(future, deadline);
+    return rmdi_future_ended(future) ? 0 : err == RMD_ETIMEDOUT ? not_ended(future) : err;
 }
 
 rmd_outcome rmd_future_outcome(const rmd_future *future)
@@ -178,6 +185,9 @@ int rmd_future_on_end(rmd_future *future, rmd_future_fn *fn, void *ctx)
 {
     if (!future || !fn)
         return rmdi_fail(RMD_EINVAL, "on_end: a future and a function must be given");
+    int err = check_process(future);
+    if (err < 0)
+        return err;
     callback *call = rmdi_alloc(sizeof *call);
     if (!call)
         return rmdi_fail_memory();

@@ -16,10 +16,11 @@ typedef struct rmdi_future_ops {
     /* Arranges that rmdi_future_call_back() runs on the keeper; false when there is no
      * keeper any more. Holds the future meanwhile. */
     bool (*call_later)(rmd_future *future);
-    /* Would waiting on this thread wait for itself? RMD_EDEADLK; or, where this thread
-     * has to do the work, turns its loop until the end or the deadline: 0,
-     * RMD_ETIMEDOUT. RMD_EAGAIN: just park. */
-    int (*before_wait)(rmd_future *future, rmd_deadline deadline);
+    /* How can this thread wait for the end? RMD_EAGAIN: parked. 0: by turn(), because it has
+     * to do the work. RMD_EDEADLK: not at all, it would wait for itself. Takes no lock. */
+    int (*how_to_wait)(const rmd_future *future);
+    /* Turns the loop once; RMD_ETIMEDOUT when the deadline has passed then. */
+    int (*turn)(const rmd_future *future, rmd_deadline deadline);
     int64_t (*read)(const rmd_future *future, int stream, uint64_t offset, void *buffer,
                     size_t len);
     void (*destroy)(rmd_future *future); /* the last reference is gone */

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "exec/census.h"
 #include "exec/future.h"
+#include "port/forked.h"
 #include "sync/condition.h"
 
 struct rmd_group {
@@ -14,7 +15,15 @@ struct rmd_group {
     rmdi_condition changed;
     rmdi_link members;
     rmd_census census; /* `queued` counts all that have not ended */
+    uint64_t process;  /* rmdi_process_mark() of its owner */
 };
+
+static int check_process(const rmd_group *group)
+{
+    if (rmdi_process_is(group->process))
+        return 0;
+    return rmdi_fail(RMD_EFORKED, "the group belongs to the process that opened it");
+}
 
 int rmd_group_open(rmd_group **group)
 {
@@ -22,6 +31,7 @@ int rmd_group_open(rmd_group **group)
     if (!g)
         return rmdi_fail_memory();
     rmdi_list_init(&g->members);
+    g->process = rmdi_process_mark();
     *group = g;
     return 0;
 }
@@ -61,6 +71,25 @@ static rmd_future *any_member(rmd_group *group)
     return future;
 }
 
+/* A member, held, for which parking is not the way to wait: its pool lives on our own loop,
+ * which we have to turn (*err is 0 then), or we are in a callback of its pool (RMD_EDEADLK).
+ * NULL: there is none. */
+static rmd_future *special_member(rmd_group *group, int *err)
+{
+    rmd_future *found = NULL;
+    rmdi_lock_enter(&group->lock);
+    for (rmdi_link *l = group->members.next; l != &group->members && !found; l = l->next) {
+        rmd_future *future = RMDI_CONTAINER(l, rmd_future, group_link);
+        *err = future->ops->how_to_wait(future);
+        if (*err != RMD_EAGAIN)
+            found = future;
+    }
+    if (found)
+        rmdi_future_hold(found);
+    rmdi_lock_release(&group->lock);
+    return found;
+}
+
 static int wait_parked(rmd_group *group, rmd_deadline deadline)
 {
     int err = 0;
@@ -79,12 +108,13 @@ int rmd_group_wait(rmd_group *group, rmd_deadline deadline)
 {
     if (!group)
         return rmdi_fail(RMD_EINVAL, "wait: no group was given");
-    /* A member whose pool lives on our own loop must be waited for by turning it. */
-    for (rmd_future *future; (future = any_member(group));) {
-        int err = rmdi_future_ended(future) ? 0 : future->ops->before_wait(future, deadline);
+    int err = check_process(group);
+    if (err < 0)
+        return err;
+    for (rmd_future *future; (future = special_member(group, &err));) {
+        if (err == 0)
+            err = rmd_future_wait(future, deadline);
         rmdi_future_drop(future);
-        if (err == RMD_EAGAIN)
-            break;
         if (err < 0)
             return err;
     }
@@ -94,6 +124,8 @@ int rmd_group_wait(rmd_group *group, rmd_deadline deadline)
 void rmd_group_cancel(rmd_group *group)
 {
     rmd_census before;
+    if (check_process(group) < 0)
+        return;
     rmd_group_census(group, &before);
     /* Each round takes the first member, cancels it and puts it last, as often as there
      * were members: later ones are not ours to cancel. */
@@ -114,6 +146,9 @@ void rmd_group_cancel(rmd_group *group)
 
 void rmd_group_census(rmd_group *group, rmd_census *census)
 {
+    *census = (rmd_census){ 0 };
+    if (check_process(group) < 0)
+        return;
     rmdi_lock_enter(&group->lock);
     *census = group->census;
     rmdi_lock_release(&group->lock);
@@ -123,6 +158,9 @@ int rmd_group_free(rmd_group *group)
 {
     if (!group)
         return 0;
+    int err = check_process(group);
+    if (err < 0)
+        return err;
     rmd_census census;
     rmd_group_census(group, &census);
     if (census.queued)

@@ -11,6 +11,8 @@
 #include "exec/guard_table.h"
 #include "port/clock.h"
 #include "port/fd.h"
+#include "port/forked.h"
+#include "port/pidfd.h"
 #include "port/spawn.h"
 #include "sync/lock.h"
 
@@ -30,6 +32,7 @@ enum { DEATHS_MAX = 5 };
 static const int64_t deaths_window_ns = INT64_C(10) * 1000 * 1000 * 1000;
 
 static struct {
+    rmd_atomic(uint64_t) process; /* rmdi_process_mark() of whom all this belongs to; 0: nobody */
     rmdi_lock lock;
     unsigned holders;
     pid_t pid;
@@ -144,10 +147,14 @@ static int start_guard(void)
     return err;
 }
 
-/* It ends by itself once the lifeline is closed and no group is listed. */
+/* It would end by itself once the lifeline is closed and no group is listed; but a fork of
+ * ours may hold the lifeline, too, and somebody may have stopped it. */
 static void stop_guard(void)
 {
+    bool ended;
     rmdi_fd_close(&guard.lifeline);
+    if (guard.pid > 0 && rmdi_child_peek(guard.pid, &ended) == 0 && !ended)
+        kill(guard.pid, SIGKILL); /* ours and not reaped, so the number is its own */
     while (guard.pid > 0 && waitpid(guard.pid, NULL, 0) < 0 && errno == EINTR)
         ;
     guard.pid = 0;
@@ -163,15 +170,26 @@ static int open_all(void)
     return err;
 }
 
+/* After a fork the parent's guard is not ours, nor is its count of holders; and the lock may
+ * be held by a thread that only the parent has. */
+static void forget_parents_guard(void)
+{
+    uint64_t ours = rmdi_process_mark(), seen = rmd_atomic_load(&guard.process, RMD_RELAXED);
+    if (seen == ours || !rmd_atomic_cas(&guard.process, &seen, ours, RMD_RELAXED, RMD_RELAXED))
+        return;
+    if (!seen)
+        return;
+    close_table();
+    rmdi_fd_close(&guard.lifeline);
+    guard.holders = 0;
+    guard.pid = 0;
+    guard.lock = (rmdi_lock){ 0 };
+}
+
 int rmdi_guard_hold(void)
 {
+    forget_parents_guard();
     rmdi_lock_enter(&guard.lock);
-    /* After a fork the parent's guard is not ours, nor is its count of holders. */
-    if (guard.holders && guard.table->owner != getpid()) {
-        close_table();
-        rmdi_fd_close(&guard.lifeline);
-        guard.holders = 0;
-    }
     int err = guard.holders ? 0 : open_all();
     if (err == 0)
         guard.holders++;
@@ -197,26 +215,32 @@ pid_t rmdi_guard_pid(void)
     return pid;
 }
 
-static bool dies_too_often(void)
+/* How often it has died in the present window. */
+static unsigned recent_deaths(bool one_more)
 {
     int64_t now = rmdi_clock_monotonic_ns();
     if (now - guard.deaths_since_ns > deaths_window_ns) {
         guard.deaths_since_ns = now;
         guard.deaths = 0;
     }
-    return ++guard.deaths > DEATHS_MAX;
+    guard.deaths += one_more;
+    return guard.deaths;
 }
 
 int rmdi_guard_revive(pid_t dead)
 {
     int err = 0;
     rmdi_lock_enter(&guard.lock);
-    if (guard.holders && guard.pid == dead) { /* else somebody else has seen to it */
+    bool died = dead && guard.pid == dead; /* else somebody else has seen to it */
+    unsigned deaths = recent_deaths(died);
+    if (died)
         stop_guard();
-        err = dies_too_often()
-                  ? rmdi_fail(RMD_EGUARD, "it was ended %d times within 10 s", DEATHS_MAX + 1)
-                  : start_guard();
-    }
+    if (!guard.pid)
+        err = deaths > DEATHS_MAX ? rmdi_fail(RMD_EGUARD,
+                                              "the guard process was ended %u times "
+                                              "within 10 s",
+                                              deaths)
+                                  : start_guard();
     rmdi_lock_release(&guard.lock);
     return err;
 }

@@ -13,8 +13,10 @@
 int rmdi_guard_hold(void);
 void rmdi_guard_drop(void);
 
-/* The guard's process, to be watched; when it ends, rmdi_guard_revive() starts another
- * one (once for all who noticed). RMD_EGUARD when it dies again and again. */
+/* The guard's process, to be watched; when it has ended, rmdi_guard_revive() starts another
+ * one (once for all who noticed). dead is the one that ended, or 0: then it only starts one
+ * when there is none, because that failed before. RMD_EGUARD when it dies again and again:
+ * not for 10 s; other errors as rmdi_guard_hold. */
 pid_t rmdi_guard_pid(void);
 int rmdi_guard_revive(pid_t dead);
 

@@ -50,6 +50,7 @@ static void fill_account(rmdi_task *task)
     account->ended_ns = attempt->ended_ns;
     account->out_bytes = attempt->spools[RMD_STDOUT].total;
     account->err_bytes = attempt->spools[RMD_STDERR].total;
+    rmdi_spool_complete(&attempt->spools[RMD_STDOUT]);
     account->err_tail = rmdi_spool_tail(&attempt->spools[RMD_STDERR], &task->tail);
 }
 
@@ -82,10 +83,11 @@ static void end_queued(rmdi_task *task, rmd_outcome outcome, int error, const ch
 }
 
 /* Back to the head of the queue: for another attempt, or for a better moment. With the
- * lock held. */
+ * lock held: from its release on, somebody may cancel the task and look at it. */
 static void requeue(rmdi_task *task)
 {
     rmdi_programs *pool = task->pool;
+    rmdi_attempt_free(&task->attempt);
     rmdi_list_remove(&task->link);
     rmdi_list_prepend(&pool->queue, &task->link);
     pool->census.running--;
@@ -103,12 +105,10 @@ static bool try_again(rmdi_task *task)
     if (!failed || task->attempts >= task->command.limits.attempts_max)
         return false;
     rmdi_lock_enter(&pool->lock);
-    bool again = !task->cancel_wanted && rmdi_clock_monotonic_ns() < task->total_due_ns;
+    bool again = !task->cancel_wanted && rmdi_programs_clock(pool) < task->total_due_ns;
     if (again)
         requeue(task);
     rmdi_lock_release(&pool->lock);
-    if (again)
-        rmdi_attempt_free(&task->attempt);
     return again;
 }
 
@@ -164,6 +164,7 @@ static bool wait_for_better_moment(rmdi_task *task, int err)
     rmdi_lock_enter(&pool->lock);
     bool others = pool->census.running > 1 && !task->cancel_wanted;
     if (others) {
+        task->attempts--; /* before it is queued: it may not have been started at all yet */
         requeue(task);
         pool->starved = true;
     }
@@ -171,37 +172,23 @@ static bool wait_for_better_moment(rmdi_task *task, int err)
     return others;
 }
 
-static void could_not_start(rmdi_task *task, int err)
-{
-    rmdi_attempt *attempt = &task->attempt;
-    if (wait_for_better_moment(task, err)) {
-        task->attempts--;
-        rmdi_attempt_free(attempt);
-        return;
-    }
-    attempt->outcome = RMD_OUTCOME_FAILED;
-    attempt->error = err;
-    snprintf(attempt->detail, sizeof attempt->detail, "%s", rmd_error_detail());
-    attempt->started_ns = attempt->started_realtime_ns = 0;
-    attempt->ended_ns = rmdi_clock_monotonic_ns();
-    end_running(task);
-}
+static int ensure_guard(rmdi_programs *pool);
 
 static void start(rmdi_task *task)
 {
     rmdi_programs *pool = task->pool;
     rmdi_attempt_init(&task->attempt, &pool->host, &task->command, task, ++task->attempts);
-    int err = pool->guard_error ? rmdi_fail(RMD_EGUARD, "the guard process is gone and cannot be "
-                                                        "started again")
-                                : rmdi_attempt_start(&task->attempt);
+    int err = ensure_guard(pool);
+    err = err < 0 ? rmdi_attempt_refuse(&task->attempt, err) : rmdi_attempt_start(&task->attempt);
     if (err < 0) {
-        could_not_start(task, err);
+        if (task->attempt.started || !wait_for_better_moment(task, err))
+            end_running(task);
         return;
     }
     if (!task->command.limits.run_ms_max)
         return;
     rmdi_lock_enter(&pool->lock);
-    task->run_due_ns = rmd_after_ms(task->command.limits.run_ms_max).ns;
+    task->run_due_ns = rmdi_programs_due(pool, task->command.limits.run_ms_max);
     rmdi_task_arm(task);
     rmdi_lock_release(&pool->lock);
 }
@@ -211,7 +198,9 @@ static void arm_timer(rmdi_programs *pool)
 {
     rmdi_lock_enter(&pool->lock);
     rmdi_timer *first = rmdi_timers_first(&pool->timers);
-    int64_t at = first && !pool->suspended ? first->due_ns : INT64_MAX;
+    int64_t at = INT64_MAX;
+    if (first && !pool->suspended && __builtin_add_overflow(first->due_ns, pool->held_ns, &at))
+        at = INT64_MAX;
     rmdi_lock_release(&pool->lock);
     rmd_source_set_due(pool->timer, RMD_DEADLINE_AT(at));
 }
@@ -243,12 +232,12 @@ static void at_limit(rmdi_task *task, int64_t now)
 static void on_timer(rmd_source *source, unsigned events, void *ctx)
 {
     rmdi_programs *pool = ctx;
-    int64_t now = rmdi_clock_monotonic_ns();
     (void)source;
     (void)events;
     for (;;) {
         rmdi_lock_enter(&pool->lock);
         rmdi_timer *first = rmdi_timers_first(&pool->timers);
+        int64_t now = rmdi_programs_clock(pool);
         if (!first || first->due_ns > now || pool->suspended)
             break;
         at_limit(RMDI_CONTAINER(first, rmdi_task, timer), now); /* releases the lock */
@@ -259,7 +248,7 @@ static void on_timer(rmd_source *source, unsigned events, void *ctx)
 
 /* ---- strays ---- */
 
-static void sweep(rmdi_programs *pool)
+static bool sweep(rmdi_programs *pool)
 {
     rmdi_stray_search search = { .instance = rmdi_guard_instance(), .alive = rmdi_guard_is_listed };
     pool->sweep_wanted = false;
@@ -267,13 +256,15 @@ static void sweep(rmdi_programs *pool)
     rmdi_strays_kill(&search);
     int64_t end = rmdi_clock_monotonic_ns();
     pool->sweep_not_before_ns = end + (end - begin) * SWEEP_SHARE;
+    return !search.incomplete;
 }
 
 static void on_sweep(rmd_source *source, unsigned events, void *ctx)
 {
     (void)source;
     (void)events;
-    sweep(ctx);
+    if (!sweep(ctx))
+        plan_sweep(ctx); /* without descriptors there is nothing to be seen: later */
 }
 
 /* ---- the guard ---- */
@@ -286,19 +277,26 @@ static void on_guard_end(rmd_source *source, unsigned events, void *ctx)
     (void)events;
     rmd_source_free(source);
     pool->guard_watch = NULL;
-    int err = rmdi_guard_revive(pool->guard_pid);
-    if (err == 0)
-        err = watch_guard(pool);
-    pool->guard_error = err;
+    ensure_guard(pool); /* if that fails, the next start tries again */
 }
 
 static int watch_guard(rmdi_programs *pool)
 {
-    pool->guard_pid = rmdi_guard_pid();
-    int err = rmd_loop_child(pool->loop, &pool->guard_watch, pool->guard_pid, on_guard_end, pool);
+    pid_t pid = rmdi_guard_pid();
+    int err = rmd_loop_child(pool->loop, &pool->guard_watch, pid, on_guard_end, pool);
+    pool->guard_pid = err == 0 ? pid : 0;
     if (err == 0)
         rmd_source_set_background(pool->guard_watch, true);
     return err;
+}
+
+/* No program is started without a guard that is there and watched. */
+static int ensure_guard(rmdi_programs *pool)
+{
+    if (pool->guard_watch)
+        return 0;
+    int err = rmdi_guard_revive(pool->guard_pid);
+    return err < 0 ? err : watch_guard(pool);
 }
 
 /* ---- the keeper itself ---- */
@@ -335,6 +333,8 @@ static void leave(rmdi_programs *pool)
     rmd_source_free(pool->guard_watch);
     rmdi_lock_enter(&pool->lock);
     pool->gone = true;
+    /* No kick is sent from now on, and one that was must not find a pool that is freed. */
+    rmdi_loop_unsend(pool->loop, &pool->kick);
     rmdi_condition_notify_all(&pool->changed);
     rmdi_lock_release(&pool->lock);
 }
@@ -352,7 +352,7 @@ void rmdi_keeper_apply_suspension(rmdi_programs *pool)
         if (stop)
             pool->stopped_ns = now;
         else
-            rmdi_timers_shift(&pool->timers, now - pool->stopped_ns);
+            pool->held_ns += now - pool->stopped_ns;
     }
     rmdi_lock_release(&pool->lock);
 }

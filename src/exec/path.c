@@ -12,10 +12,17 @@
 
 static const char default_path[] = "/usr/local/bin:/usr/bin:/bin";
 
-/* Is it a file that can be executed? A file that is there but may not be run is noted. */
-static bool usable(const char *file, bool *forbidden)
+/* Is it a file that can be executed, seen from dir? One that is there but may not be run is
+ * noted. */
+static bool usable(const char *dir, const char *file, bool *forbidden)
 {
     struct stat st;
+    char path[PATH_MAX];
+    if (dir && *file != '/') {
+        if (snprintf(path, sizeof path, "%s/%s", dir, file) >= (int)sizeof path)
+            return false;
+        file = path;
+    }
     if (stat(file, &st) < 0 || !S_ISREG(st.st_mode))
         return false;
     if (access(file, X_OK) == 0)
@@ -25,12 +32,9 @@ static bool usable(const char *file, bool *forbidden)
 }
 
 /* The file `name` in the directory path[0..len), an empty one being the current. */
-static bool compose(char *file, const char *path, size_t len, const char *dir, const char *name)
+static bool compose(char *file, const char *path, size_t len, const char *name)
 {
-    bool relative = len == 0 || path[0] != '/';
-    const char *start = relative && dir ? dir : "";
-    int n = snprintf(file, PATH_MAX, "%s%s%.*s%s%s", start, *start ? "/" : "", (int)len, path,
-                     len ? "/" : "", name);
+    int n = snprintf(file, PATH_MAX, "%.*s%s%s", (int)len, path, len ? "/" : "", name);
     return n < PATH_MAX;
 }
 
@@ -46,7 +50,7 @@ int rmdi_path_find(const char *name, const char *path, const char *dir, char *fo
         return rmdi_fail(RMD_ENOENT, "the name of the program is empty");
     for (path = path ? path : default_path;; path++) {
         size_t len = strcspn(path, ":");
-        if (compose(found, path, len, dir, name) && usable(found, &forbidden))
+        if (compose(found, path, len, name) && usable(dir, found, &forbidden))
             return 0;
         path += len;
         if (!*path)

@@ -60,6 +60,17 @@ static void drop(rmdi_programs *pool)
         free_memory(pool);
 }
 
+/* The attempts that we are part of ourselves. Of a path that leaves no room for our own ids
+ * the outermost are forgotten. */
+static const char *outer_id(const char *path)
+{
+    while (path && strlen(path) > RMDI_ATTEMPT_ID_MAX - 64) {
+        path = strchr(path, '/');
+        path += path != NULL;
+    }
+    return path;
+}
+
 static int open_host(rmdi_programs *pool, const rmd_pool_options *options)
 {
     rmdi_attempt_host *host = &pool->host;
@@ -69,28 +80,25 @@ static int open_host(rmdi_programs *pool, const rmd_pool_options *options)
         return rmdi_fail_errno(errno, "/dev/null");
     host->envp = rmdi_strings_copy((const char *const *)environ);
     host->scratch = rmdi_alloc(RMDI_READ_MAX);
-    const char *outer = rmdi_env_get(host->envp, RMDI_ATTEMPT_ID_NAME);
+    const char *outer = outer_id(rmdi_env_get(host->envp, RMDI_ATTEMPT_ID_NAME));
     host->outer_id = outer ? rmdi_strdup(outer) : NULL;
     if (!host->envp || !host->scratch || (outer && !host->outer_id))
         return rmdi_fail_memory();
     return rmdi_spill_open(&host->spill, options->temporary_dir, options->capture_bytes_max);
 }
 
-static bool is_gone(void *ctx)
-{
-    rmdi_programs *pool = ctx;
-    rmdi_lock_enter(&pool->lock);
-    bool gone = pool->gone;
-    rmdi_lock_release(&pool->lock);
-    return gone;
-}
-
 static void run_keeper(void *arg)
 {
     rmdi_programs *pool = arg;
     rmd_atomic_store(&pool->keeper_id, rmdi_thread_self(), RMD_RELAXED);
-    while (!is_gone(pool))
+    for (bool gone = false; !gone;) {
         rmd_loop_turn(pool->loop, RMD_FOREVER);
+        rmdi_lock_enter(&pool->lock);
+        gone = pool->gone;
+        rmdi_lock_release(&pool->lock);
+    }
+    /* A later thread may get our number. */
+    rmd_atomic_store(&pool->keeper_id, 0, RMD_RELAXED);
 }
 
 /* Are we inside a callback of the pool? Its own loop is asked nothing: another thread may
@@ -106,6 +114,16 @@ static bool on_keeper(rmdi_programs *pool)
 static bool must_turn(rmdi_programs *pool)
 {
     return !pool->own_loop && rmdi_loop_is_mine(pool->loop);
+}
+
+/* Turns the caller's own loop once. RMD_ETIMEDOUT when the deadline has passed then, even if
+ * there is always something to do. */
+static int turn_once(rmd_loop *loop, rmd_deadline deadline)
+{
+    int ran = rmd_loop_turn(loop, deadline);
+    if (ran < 0)
+        return ran;
+    return rmd_deadline_passed(deadline) ? RMD_ETIMEDOUT : 0;
 }
 
 static int open_parts(rmdi_programs *pool, const rmd_pool_options *options)
@@ -175,9 +193,18 @@ void rmdi_programs_kick(rmdi_programs *pool)
         rmdi_loop_send(pool->loop, &pool->kick);
 }
 
-static int64_t due(int64_t ms)
+int64_t rmdi_programs_clock(const rmdi_programs *pool)
 {
-    return ms ? rmd_after_ms(ms).ns : INT64_MAX;
+    return (pool->stopped ? pool->stopped_ns : rmdi_clock_monotonic_ns()) - pool->held_ns;
+}
+
+int64_t rmdi_programs_due(const rmdi_programs *pool, int64_t ms)
+{
+    int64_t ns, due;
+    if (!ms || __builtin_mul_overflow(ms, 1000000, &ns) ||
+        __builtin_add_overflow(rmdi_programs_clock(pool), ns, &due))
+        return INT64_MAX;
+    return due;
 }
 
 bool rmdi_task_arm(rmdi_task *task)
@@ -229,6 +256,36 @@ void rmdi_task_call_later(rmdi_task *task)
     rmdi_programs_kick(task->pool);
 }
 
+/* ---- waiting ---- */
+
+/* Waits, with the lock held, which is released and taken again meanwhile, until done() holds
+ * under it: by turning the loop if that is ours to do, else parked. (When the keeper is gone
+ * the loop tells nothing about the pool any more.) 0, RMD_ETIMEDOUT. */
+static int wait_locked(rmdi_programs *pool, bool (*done)(const rmdi_programs *),
+                       rmd_deadline deadline)
+{
+    int err = 0;
+    while (!done(pool) && err == 0) {
+        if (pool->gone || !must_turn(pool)) {
+            err = rmdi_condition_wait(&pool->changed, &pool->lock, deadline);
+            continue;
+        }
+        rmdi_lock_release(&pool->lock);
+        err = turn_once(pool->loop, deadline);
+        rmdi_lock_enter(&pool->lock);
+    }
+    return done(pool) ? 0 : err;
+}
+
+static int wait_until(rmdi_programs *pool, bool (*done)(const rmdi_programs *),
+                      rmd_deadline deadline)
+{
+    rmdi_lock_enter(&pool->lock);
+    int err = wait_locked(pool, done, deadline);
+    rmdi_lock_release(&pool->lock);
+    return err;
+}
+
 /* ---- submitting ---- */
 
 static void destroy(rmd_future *future)
@@ -256,50 +313,47 @@ static int new_task(rmdi_programs *pool, const rmd_command *command, rmdi_task *
     rmdi_future_init(&task->future, &future_ops, command->ctx);
     task->pool = pool;
     task->future.exit.submitted_ns = rmdi_clock_monotonic_ns();
-    task->queue_due_ns = due(command->limits.queue_ms_max);
-    task->total_due_ns = due(command->limits.total_ms_max);
-    task->run_due_ns = INT64_MAX;
     rmdi_list_init(&task->link);
     *out = task;
     return 0;
 }
 
-/* Waits for a place, with the lock held; it is released and taken again meanwhile. */
-static int wait_for_place(rmdi_programs *pool, rmd_deadline deadline)
+static bool has_place(const rmdi_programs *pool)
 {
+    return pool->closed || pool->census.queued < pool->queue_max;
+}
+
+/* Waits for a place, with the lock held. */
+static int wait_for_place(rmdi_programs *pool, int64_t full_ms)
+{
+    if (has_place(pool))
+        return 0;
+    if (full_ms < 0)
+        return rmdi_fail(RMD_EFULL, "%u tasks are queued", pool->queue_max);
     if (on_keeper(pool))
         return rmdi_fail(RMD_EFULL, "%u tasks are queued, and a callback must not wait",
                          pool->queue_max);
-    int err;
-    if (must_turn(pool)) {
-        rmdi_lock_release(&pool->lock);
-        err = rmd_loop_turn(pool->loop, deadline);
-        if (err == 0 && rmd_deadline_passed(deadline))
-            err = RMD_ETIMEDOUT;
-        rmdi_lock_enter(&pool->lock);
-    } else {
-        err = rmdi_condition_wait(&pool->changed, &pool->lock, deadline);
-    }
+    int err = wait_locked(pool, has_place, full_ms == 0 ? RMD_FOREVER : rmd_after_ms(full_ms));
     if (err == RMD_ETIMEDOUT)
         return rmdi_fail(RMD_EFULL, "%u tasks are queued, and none of them was started in time",
                          pool->queue_max);
-    return err < 0 ? err : 0;
+    return err;
 }
 
 /* With the lock held. */
 static int enqueue(rmdi_programs *pool, rmdi_task *task, int64_t full_ms)
 {
-    rmd_deadline deadline = full_ms == 0 ? RMD_FOREVER : rmd_after_ms(full_ms);
-    while (!pool->closed && pool->census.queued >= pool->queue_max) {
-        int err = full_ms < 0 ? rmdi_fail(RMD_EFULL, "%u tasks are queued", pool->queue_max)
-                              : wait_for_place(pool, deadline);
-        if (err < 0)
-            return err;
-    }
+    const rmd_limits *limits = &task->command.limits;
+    task->queue_due_ns = rmdi_programs_due(pool, limits->queue_ms_max);
+    task->total_due_ns = rmdi_programs_due(pool, limits->total_ms_max);
+    task->run_due_ns = INT64_MAX;
+    int err = wait_for_place(pool, full_ms);
+    if (err < 0)
+        return err;
     if (pool->closed)
         return rmdi_fail(RMD_ECLOSED, "the pool takes no more commands");
     if (has_limits(task)) { /* room for all timers, so that arming one cannot fail */
-        int err = rmdi_timers_reserve(&pool->timers, pool->timers_needed + 1);
+        err = rmdi_timers_reserve(&pool->timers, pool->timers_needed + 1);
         if (err < 0)
             return err;
         pool->timers_needed++;
@@ -381,32 +435,17 @@ static bool future_call_later(rmd_future *future)
     return there;
 }
 
-/* Turns the caller's own loop until done() or the deadline. */
-static int turn_until(rmd_loop *loop, bool (*done)(void *), void *ctx, rmd_deadline deadline)
-{
-    while (!done(ctx)) {
-        int ran = rmd_loop_turn(loop, deadline);
-        if (ran < 0)
-            return ran;
-        if (ran == 0 && !done(ctx) && rmd_deadline_passed(deadline))
-            return rmdi_fail(RMD_ETIMEDOUT, "not ended yet");
-    }
-    return 0;
-}
-
-static bool has_ended(void *future)
-{
-    return rmdi_future_ended(future);
-}
-
-static int future_before_wait(rmd_future *future, rmd_deadline deadline)
+static int future_how_to_wait(const rmd_future *future)
 {
     rmdi_programs *pool = of_future(future)->pool;
     if (on_keeper(pool))
         return rmdi_fail(RMD_EDEADLK, "a callback of the pool waits for a task of the pool");
-    if (!must_turn(pool))
-        return RMD_EAGAIN;
-    return turn_until(pool->loop, has_ended, future, deadline);
+    return must_turn(pool) ? 0 : RMD_EAGAIN;
+}
+
+static int future_turn(const rmd_future *future, rmd_deadline deadline)
+{
+    return turn_once(of_future(future)->pool->loop, deadline);
 }
 
 static int64_t future_read(const rmd_future *future, int stream, uint64_t offset, void *buffer,
@@ -422,7 +461,8 @@ static int64_t future_read(const rmd_future *future, int stream, uint64_t offset
 static const rmdi_future_ops future_ops = {
     .cancel = future_cancel,
     .call_later = future_call_later,
-    .before_wait = future_before_wait,
+    .how_to_wait = future_how_to_wait,
+    .turn = future_turn,
     .read = future_read,
     .destroy = destroy,
 };
@@ -435,6 +475,7 @@ static void programs_close(rmd_pool *base)
     rmdi_lock_enter(&pool->lock);
     pool->closed = true;
     rmdi_condition_notify_all(&pool->changed); /* who waits for a place gets RMD_ECLOSED */
+    rmdi_programs_kick(pool);                  /* also who turns the loop meanwhile */
     rmdi_lock_release(&pool->lock);
 }
 
@@ -464,42 +505,32 @@ static void programs_cancel(rmd_pool *base, bool queued_only)
     }
 }
 
-static bool is_finished(void *ctx)
+static bool is_finished(const rmdi_programs *pool)
 {
-    rmdi_programs *pool = ctx;
-    rmdi_lock_enter(&pool->lock);
-    bool finished = pool->unfinished == 0;
-    rmdi_lock_release(&pool->lock);
-    return finished;
+    return pool->unfinished == 0;
 }
 
-/* Waits, by turning the loop if it is ours to turn, else parked. */
-static int wait_until(rmdi_programs *pool, bool (*done)(void *), rmd_deadline deadline)
+static bool is_gone(const rmdi_programs *pool)
 {
-    if (must_turn(pool))
-        return turn_until(pool->loop, done, pool, deadline);
-    int err = 0;
-    while (!done(pool) && err == 0) {
-        rmdi_lock_enter(&pool->lock);
-        bool finished = pool->unfinished == 0 && (done == is_finished || pool->gone);
-        if (!finished)
-            err = rmdi_condition_wait(&pool->changed, &pool->lock, deadline);
-        rmdi_lock_release(&pool->lock);
-    }
-    return done(pool) ? 0 : rmdi_fail(RMD_ETIMEDOUT, "the pool still has work");
+    return pool->gone;
 }
 
-/* Only one thread takes the pool down; another one in drain waits for it. */
-static bool begin_draining(rmdi_programs *pool)
+static bool may_drain(const rmdi_programs *pool)
+{
+    return !pool->draining || pool->drained;
+}
+
+/* Only one thread takes the pool down; another one in drain waits for it. *ours: it is this
+ * one, and the pool is not drained yet. RMD_ETIMEDOUT: another one still does. */
+static int begin_draining(rmdi_programs *pool, rmd_deadline deadline, bool *ours)
 {
     rmdi_lock_enter(&pool->lock);
-    while (pool->draining && !pool->drained)
-        if (rmdi_condition_wait(&pool->changed, &pool->lock, RMD_FOREVER) < 0)
-            break;
-    bool ours = !pool->drained;
-    pool->draining = ours;
+    int err = wait_locked(pool, may_drain, deadline);
+    *ours = err == 0 && !pool->drained;
+    if (*ours)
+        pool->draining = true;
     rmdi_lock_release(&pool->lock);
-    return ours;
+    return err;
 }
 
 static void end_draining(rmdi_programs *pool, bool drained)
@@ -508,10 +539,11 @@ static void end_draining(rmdi_programs *pool, bool drained)
     pool->draining = false;
     pool->drained = drained;
     rmdi_condition_notify_all(&pool->changed);
+    rmdi_programs_kick(pool); /* for who turns the loop meanwhile */
     rmdi_lock_release(&pool->lock);
 }
 
-/* All work has ended: lets the keeper and the guard go. */
+/* All work has ended: lets the keeper, the guard and the temporary file go. */
 static void dismiss_keeper(rmdi_programs *pool)
 {
     rmdi_lock_enter(&pool->lock);
@@ -526,6 +558,8 @@ static void dismiss_keeper(rmdi_programs *pool)
     }
     rmdi_guard_drop();
     rmdi_fd_close(&pool->host.null);
+    rmdi_spill_drop(pool->host.spill); /* outputs that are still held hold it, too */
+    pool->host.spill = NULL;
 }
 
 static int refuse_callback(rmdi_programs *pool)
@@ -535,41 +569,57 @@ static int refuse_callback(rmdi_programs *pool)
     return 0;
 }
 
+/* Waits for the end of all work; at the deadline what is left is cancelled and waited for,
+ * as long as the kill ladders take. */
+static int finish(rmdi_programs *pool, rmd_deadline deadline)
+{
+    int err = wait_until(pool, is_finished, deadline);
+    if (err == 0)
+        return 0;
+    programs_cancel(&pool->pool, false);
+    wait_until(pool, is_finished, RMD_FOREVER);
+    return err;
+}
+
 static int programs_drain(rmd_pool *base, rmd_deadline deadline)
 {
     rmdi_programs *pool = of_pool(base);
+    bool ours;
     int err = refuse_callback(pool);
     if (err < 0)
         return err;
     programs_close(base);
-    if (!begin_draining(pool))
-        return 0;
-    err = wait_until(pool, is_finished, deadline);
-    if (err < 0) {
+    err = begin_draining(pool, deadline, &ours);
+    if (err < 0) { /* another thread is patient, we are not */
         programs_cancel(base, false);
-        wait_until(pool, is_finished, RMD_FOREVER); /* as long as the kill ladders take */
-        err = rmdi_fail(RMD_ETIMEDOUT, "what had not ended at the deadline was cancelled");
+        begin_draining(pool, RMD_FOREVER, &ours);
     }
-    dismiss_keeper(pool);
-    end_draining(pool, true);
-    return err;
+    if (ours) {
+        int late = finish(pool, deadline);
+        err = err < 0 ? err : late;
+        dismiss_keeper(pool);
+        end_draining(pool, true);
+    }
+    return err == 0 ? 0 : rmdi_fail(err, "what had not ended at the deadline was cancelled");
 }
 
 static int programs_abort(rmd_pool *base, rmd_deadline deadline)
 {
     rmdi_programs *pool = of_pool(base);
+    bool ours;
     int err = refuse_callback(pool);
     if (err < 0)
         return err;
     programs_close(base);
-    if (!begin_draining(pool))
-        return 0;
     programs_cancel(base, false);
-    err = wait_until(pool, is_finished, deadline);
-    if (err == 0)
-        dismiss_keeper(pool);
-    end_draining(pool, err == 0);
-    return err;
+    err = begin_draining(pool, deadline, &ours);
+    if (err == 0 && ours) {
+        err = wait_until(pool, is_finished, deadline);
+        if (err == 0)
+            dismiss_keeper(pool);
+        end_draining(pool, err == 0);
+    }
+    return err == 0 ? 0 : rmdi_fail(err, "the pool still has work");
 }
 
 static void programs_suspend(rmd_pool *base, bool suspend)

@@ -27,12 +27,13 @@ typedef struct rmdi_task {
     rmdi_buffer tail;     /* storage of future.exit.err_tail */
     /* Guarded by the pool's lock: */
     rmdi_task_state state;
-    rmdi_link link;                                 /* in queue, running or to_call */
-    bool to_call;                                   /* link is in to_call */
-    bool cancel_wanted;                             /* while it runs */
-    unsigned attempts;                              /* started so far */
-    rmdi_timer timer;                               /* the next limit that it can hit */
-    int64_t queue_due_ns, run_due_ns, total_due_ns; /* INT64_MAX: no such limit */
+    rmdi_link link;     /* in queue, running or to_call */
+    bool to_call;       /* link is in to_call */
+    bool cancel_wanted; /* while it runs */
+    unsigned attempts;  /* started so far */
+    rmdi_timer timer;   /* the next limit that it can hit */
+    /* On the pool's clock; INT64_MAX: no such limit. */
+    int64_t queue_due_ns, run_due_ns, total_due_ns;
 } rmdi_task;
 
 struct rmdi_programs {
@@ -58,15 +59,14 @@ struct rmdi_programs {
     bool gone;     /* the keeper has let go of everything */
     bool draining; /* somebody is in drain */
     bool drained;
-    bool suspended;
+    bool suspended; /* wanted */
+    bool stopped;   /* the programs have been sent SIGSTOP, and the pool's clock stands */
+    int64_t stopped_ns, held_ns; /* since when; for how long altogether, before that */
 
     rmdi_post kick; /* makes the keeper look at all of the above */
     /* The keeper's own: */
     rmd_source *timer, *guard_watch, *sweep;
-    pid_t guard_pid;
-    int guard_error;
-    bool stopped; /* the programs have been sent SIGSTOP */
-    int64_t stopped_ns;
+    pid_t guard_pid;   /* that is watched, or was; 0: it is not known */
     bool sweep_wanted; /* an attempt has ended by itself since the last sweep */
     int64_t sweep_not_before_ns;
     bool starved; /* the system refused a start: wait until something has ended */
@@ -82,6 +82,10 @@ void rmdi_keeper_apply_suspension(rmdi_programs *pool);
 
 /* Makes the keeper look. Under the lock, because once it is gone so may be the loop. */
 void rmdi_programs_kick(rmdi_programs *pool);
+/* The clock of the limits: monotonic, but standing while the pool is suspended. */
+int64_t rmdi_programs_clock(const rmdi_programs *pool);
+/* So many milliseconds from now on it; INT64_MAX for 0, which is no limit. */
+int64_t rmdi_programs_due(const rmdi_programs *pool, int64_t ms);
 /* Arms the task's timer for the nearest of its limits. Returns whether it has one. */
 bool rmdi_task_arm(rmdi_task *task);
 /* Ends a task that does not run: fills its account. The caller then releases the lock,

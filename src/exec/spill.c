@@ -84,19 +84,40 @@ static int take_block(rmdi_spill *spill, uint32_t *block)
     return err;
 }
 
+/* The blocks that nobody uses still take space on the disk, until it is short. */
+static bool give_space_back(rmdi_spill *spill)
+{
+    bool some = false;
+    rmdi_lock_enter(&spill->lock);
+    for (size_t i = 0; i < spill->free_used; i++)
+        some |= rmdi_fd_punch(spill->fd, (uint64_t)spill->free[i] * RMDI_SPILL_BLOCK,
+                              RMDI_SPILL_BLOCK) == 0;
+    rmdi_lock_release(&spill->lock);
+    return some;
+}
+
+int rmdi_spill_write(rmdi_spill *spill, uint32_t block, size_t offset, const void *data, size_t len)
+{
+    uint64_t at = (uint64_t)block * RMDI_SPILL_BLOCK + offset;
+    int err = rmdi_fd_write_at(spill->fd, data, len, at);
+    if (err && rmdi_error_from_errno(err) == RMD_ENOSPC && give_space_back(spill))
+        err = rmdi_fd_write_at(spill->fd, data, len, at);
+    return err ? rmdi_fail_errno(err, "output of %zu bytes to a temporary file in %s", len,
+                                 spill->dir)
+               : 0;
+}
+
 int rmdi_spill_put(rmdi_spill *spill, const void *data, size_t len, uint32_t *block)
 {
     rmdi_lock_enter(&spill->lock);
-    int err = take_block(spill, block), fd = spill->fd;
+    int err = take_block(spill, block);
     rmdi_lock_release(&spill->lock);
     if (err < 0)
         return err;
-    int system = rmdi_fd_write_at(fd, data, len, (uint64_t)*block * RMDI_SPILL_BLOCK);
-    if (!system)
-        return 0;
-    rmdi_spill_free_block(spill, *block);
-    return rmdi_fail_errno(system, "output of %zu bytes to a temporary file in %s", len,
-                           spill->dir);
+    err = rmdi_spill_write(spill, *block, 0, data, len);
+    if (err < 0)
+        rmdi_spill_free_block(spill, *block);
+    return err;
 }
 
 int rmdi_spill_get(rmdi_spill *spill, uint32_t block, size_t offset, void *data, size_t len)

@@ -27,6 +27,9 @@ void rmdi_spill_give_memory(rmdi_spill *spill, size_t bytes);
 /* Writes up to RMDI_SPILL_BLOCK bytes to a free block. Errors: RMD_ENOSPC, RMD_EIO, …
  * with a detail that names the directory; then no block is held. Blocks on the disk. */
 int rmdi_spill_put(rmdi_spill *spill, const void *data, size_t len, uint32_t *block);
+/* Writes more into a block that is held: up to its end. The same errors; it stays held. */
+int rmdi_spill_write(rmdi_spill *spill, uint32_t block, size_t offset, const void *data,
+                     size_t len);
 /* Reads len bytes from a place within a block. RMD_EIO. */
 int rmdi_spill_get(rmdi_spill *spill, uint32_t block, size_t offset, void *data, size_t len);
 void rmdi_spill_free_block(rmdi_spill *spill, uint32_t block);

@@ -41,8 +41,7 @@ static int ring_add(rmdi_spool *spool, const char *data, size_t len)
 
 /* ---- everything: memory first, then blocks ---- */
 
-/* Moves what lies in memory to a block of its own and gives the budget back. */
-static int flush(rmdi_spool *spool)
+static int add_block(rmdi_spool *spool, const char *data, size_t len)
 {
     void *blocks = spool->blocks;
     int err = rmdi_array_reserve(&blocks, &spool->blocks_capacity, spool->blocks_used,
@@ -51,11 +50,35 @@ static int flush(rmdi_spool *spool)
     if (err < 0)
         return err;
     rmdi_spool_block *block = &spool->blocks[spool->blocks_used];
-    err = rmdi_spill_put(spool->spill, spool->memory.data, spool->memory.len, &block->number);
+    err = rmdi_spill_put(spool->spill, data, len, &block->number);
     if (err < 0)
         return err;
-    block->len = (uint32_t)spool->memory.len;
+    block->len = (uint32_t)len;
     spool->blocks_used++;
+    return 0;
+}
+
+/* At most RMDI_SPILL_BLOCK bytes. The last block is filled first: many small pieces must not
+ * take a block each. */
+static int add_to_file(rmdi_spool *spool, const char *data, size_t len)
+{
+    rmdi_spool_block *last = spool->blocks_used ? &spool->blocks[spool->blocks_used - 1] : NULL;
+    size_t room = last ? RMDI_SPILL_BLOCK - last->len : 0, n = len < room ? len : room;
+    if (n) {
+        int err = rmdi_spill_write(spool->spill, last->number, last->len, data, n);
+        if (err < 0)
+            return err;
+        last->len += (uint32_t)n;
+    }
+    return len > n ? add_block(spool, data + n, len - n) : 0;
+}
+
+/* Moves what lies in memory to the file and gives the budget back. */
+static int flush(rmdi_spool *spool)
+{
+    int err = add_to_file(spool, spool->memory.data, spool->memory.len);
+    if (err < 0)
+        return err;
     rmdi_spill_give_memory(spool->spill, spool->taken);
     spool->taken = 0;
     rmdi_buffer_clear(&spool->memory);
@@ -75,16 +98,13 @@ static int keep(rmdi_spool *spool, const char *data, size_t len)
         if (err < 0)
             return err;
     }
-    int err = rmdi_buffer_add(&spool->memory, data, len);
-    if (err < 0 || paid)
-        return err;
-    if (rmdi_spill_take_memory(spool->spill, len)) {
-        spool->taken = len;
-        return 0;
+    if (!paid && !rmdi_spill_take_memory(spool->spill, len)) {
+        rmdi_buffer_free(&spool->memory); /* no budget at all: no memory held */
+        return add_to_file(spool, data, len);
     }
-    err = flush(spool); /* no budget at all: straight to the file, and no memory held */
-    rmdi_buffer_free(&spool->memory);
-    return err;
+    if (!paid)
+        spool->taken = len;
+    return rmdi_buffer_add(&spool->memory, data, len);
 }
 
 int rmdi_spool_add(rmdi_spool *spool, const void *data, size_t len)
@@ -143,6 +163,7 @@ static rmd_bytes copy_tail(const rmdi_spool *spool, rmdi_buffer *storage)
             break;
         rmdi_buffer_filled(storage, (size_t)n);
     }
+    rmdi_buffer_trim(storage);
     return rmdi_buffer_view(storage);
 }
 
@@ -154,13 +175,22 @@ static rmd_bytes turn_ring(rmdi_spool *spool, rmdi_buffer *storage)
         return (rmd_bytes){ 0 };
     rmdi_buffer_add(storage, data + start, spool->memory.len - start); /* has its room */
     rmdi_buffer_add(storage, data, start);
+    rmdi_buffer_free(&spool->memory);
+    spool->ring_start = 0;
+    rmdi_buffer_trim(storage);
     return rmdi_buffer_view(storage);
+}
+
+void rmdi_spool_complete(rmdi_spool *spool)
+{
+    rmdi_buffer_trim(&spool->memory);
 }
 
 rmd_bytes rmdi_spool_tail(rmdi_spool *spool, rmdi_buffer *storage)
 {
     if (spool->ring_start)
         return turn_ring(spool, storage);
+    rmdi_spool_complete(spool);
     if (spool->blocks_used)
         return copy_tail(spool, storage);
     return rmdi_buffer_view(&spool->memory); /* at most a block, which is the tail's bound */

@@ -34,8 +34,13 @@ int rmdi_spool_add(rmdi_spool *spool, const void *data, size_t len);
 /* Up to len bytes from offset, of a spool that keeps everything: how many, or an error. */
 int64_t rmdi_spool_read(const rmdi_spool *spool, uint64_t offset, void *data, size_t len);
 
-/* Makes the last RMDI_TAIL_MAX bytes one run and gives a view of it, valid until the
- * spool is freed; empty when there is no memory for it. Once, when complete. */
+/* Nothing more will come: gives back the memory that was only for growing, so that what
+ * ten thousand ended programs keep stays within the budget. */
+void rmdi_spool_complete(rmdi_spool *spool);
+
+/* Completes it, makes the last RMDI_TAIL_MAX bytes one run and gives a view of it, valid
+ * until spool or storage is freed; empty when there is no memory for it. Once. A spool that
+ * keeps only the tail keeps nothing more after it. */
 rmd_bytes rmdi_spool_tail(rmdi_spool *spool, rmdi_buffer *storage);
 
 void rmdi_spool_free(rmdi_spool *spool);

@@ -6,11 +6,14 @@
 #include "port/pidfd.h"
 #include "port/procfs.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
+enum { LOOK_DESCRIPTORS = 3 }; /* /proc, a file in it, a process */
+
 typedef struct round {
-    const rmdi_stray_search *search;
+    rmdi_stray_search *search;
     unsigned killed;
 } round_state;
 
@@ -43,8 +46,10 @@ static bool look_at(void *ctx, pid_t pid)
     if (pid == getpid() || !is_stray(round->search, pid))
         return true;
     int pidfd = rmdi_pidfd_open(pid);
-    if (pidfd < 0)
+    if (pidfd < 0) {
+        round->search->incomplete |= pidfd != -ESRCH;
         return true;
+    }
     /* Look again now that the descriptor names one process for good: between the first
      * look and the open the number could have passed to another one. */
     if (is_stray(round->search, pid) && rmdi_pidfd_signal(pidfd, SIGKILL) == 0) {
@@ -56,9 +61,26 @@ static bool look_at(void *ctx, pid_t pid)
     return true;
 }
 
-unsigned rmdi_strays_kill(const rmdi_stray_search *search)
+/* A look needs that many descriptors at once; without them nobody would be found. */
+static bool can_look(void)
+{
+    int copies[LOOK_DESCRIPTORS];
+    bool all = true;
+    for (int i = 0; i < LOOK_DESCRIPTORS; i++) {
+        copies[i] = rmdi_pidfd_open(getpid());
+        all &= copies[i] >= 0;
+    }
+    for (int i = 0; i < LOOK_DESCRIPTORS; i++)
+        if (copies[i] >= 0)
+            rmdi_fd_close(&copies[i]);
+    return all;
+}
+
+unsigned rmdi_strays_kill(rmdi_stray_search *search)
 {
     round_state round = { .search = search };
-    rmdi_procfs_each(look_at, &round);
+    search->incomplete = !can_look();
+    if (!search->incomplete && rmdi_procfs_each(look_at, &round))
+        search->incomplete = true;
     return round.killed;
 }

@@ -14,6 +14,7 @@ typedef struct rmdi_stray_search {
     uint64_t number;                /* which attempt; 0: every one that is not alive */
     pid_t group;                    /* and the members of this process group; 0: none */
     bool (*alive)(uint64_t number); /* for number 0; NULL: none is alive */
+    bool incomplete; /* set when not all could be looked at: no descriptor was left */
     /* Called for each one, which has just been sent SIGKILL; NULL: no call. */
     void (*found)(void *ctx, pid_t pid);
     void *ctx;
@@ -22,6 +23,6 @@ typedef struct rmdi_stray_search {
 /* Kills what it finds, by pidfd, so that a reused number is not hit; zombies and what we
  * may not signal are passed over. How many were killed. Takes about 10 µs per process
  * of the machine; does not wait for their end. */
-unsigned rmdi_strays_kill(const rmdi_stray_search *search);
+unsigned rmdi_strays_kill(rmdi_stray_search *search);
 
 #endif

@@ -11,6 +11,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+enum { WRITE_MAX = 64 * 1024 };
+
 /* ---- opening ---- */
 
 /* A FIFO must not make the keeper wait for the other side: it is opened without
@@ -90,7 +92,7 @@ static void end_stream(rmdi_attempt *attempt, int number)
     attempt->watches[number] = NULL;
     rmdi_fd_close(&attempt->pipes[number]);
     const rmd_stream *stream = &attempt->command->streams[number];
-    if (number != RMD_STDIN && stream->kind == RMD_STREAM_SINK)
+    if (number != RMD_STDIN && stream->kind == RMD_STREAM_SINK && attempt->pid)
         stream->sink(stream->ctx, number, "", 0);
 }
 
@@ -135,21 +137,22 @@ static void on_readable(rmd_source *source, unsigned events, void *ctx)
               RMDI_READ_MAX);
 }
 
-/* True when all of stdin is written, or the program does not want the rest. */
+/* Writes once, as reading reads once: a program that takes its input as fast as it comes
+ * must not keep the others waiting. True when all of stdin is written, or the program does
+ * not want the rest. */
 static bool write_input(rmdi_attempt *attempt)
 {
     rmd_bytes input = attempt->command->streams[RMD_STDIN].bytes;
-    while (attempt->input_done < input.len) {
-        ssize_t n = rmdi_fd_write_quietly(attempt->pipes[RMD_STDIN],
-                                          (const char *)input.data + attempt->input_done,
-                                          input.len - attempt->input_done);
-        if (n == -EAGAIN)
-            return false;
-        if (n < 0 && n != -EINTR)
-            return true; /* EPIPE: it has closed its end, which is its right */
-        attempt->input_done += n > 0 ? (size_t)n : 0;
-    }
-    return true;
+    size_t left = input.len - attempt->input_done;
+    if (!left)
+        return true;
+    ssize_t n = rmdi_fd_write_quietly(attempt->pipes[RMD_STDIN],
+                                      (const char *)input.data + attempt->input_done,
+                                      left < WRITE_MAX ? left : WRITE_MAX);
+    if (n < 0)
+        return n != -EAGAIN && n != -EINTR; /* EPIPE: it has closed its end, as it may */
+    attempt->input_done += (size_t)n;
+    return (size_t)n == left;
 }
 
 static void on_writable(rmd_source *source, unsigned events, void *ctx)

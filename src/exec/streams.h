@@ -10,13 +10,13 @@
  * tells whether to close it after the start. On failure nothing stays open. */
 int rmdi_streams_open(rmdi_attempt *attempt, int theirs[3], bool owned[3]);
 
-/* Starts to watch our ends of the pipes. RMD_ENOMEM. */
+/* Starts to watch our ends of the pipes; before the program starts. RMD_ENOMEM. */
 int rmdi_streams_watch(rmdi_attempt *attempt);
 
 /* Takes what the program had written when it ended, without waiting for more. */
 void rmdi_streams_drain(rmdi_attempt *attempt);
 
-/* Closes our ends; sinks are told. */
+/* Closes our ends; sinks are told unless the program has not been started. */
 void rmdi_streams_close(rmdi_attempt *attempt);
 
 /* For streams.c to say that output could not be kept: the attempt fails with the

@@ -24,6 +24,13 @@ void rmdi_loop_send(rmd_loop *loop, rmdi_post *post);
 /* Takes it back if it has not started to run. On the loop's thread. */
 void rmdi_loop_unsend(rmd_loop *loop, rmdi_post *post);
 
+/* rmd_loop_child in two steps, for a child that is about to be started: the first takes all
+ * that can run out (memory, a descriptor), so that the second, when the child is there,
+ * fails only if the child is gone (RMD_ENOENT: somebody else has reaped it) or another
+ * thread has snatched the descriptor (RMD_EMFILE). */
+int rmdi_loop_child_reserve(rmd_loop *loop, rmd_source **source, rmd_source_fn *fn, void *ctx);
+int rmdi_source_follow(rmd_source *source, pid_t pid);
+
 /* Is the calling thread inside one of the loop's turns, that is, in a callback? */
 bool rmdi_loop_is_here(rmd_loop *loop);
 

@@ -9,6 +9,7 @@
 #include "port/thread.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 
 uint64_t rmdi_slot_key(const rmd_loop *loop, uint32_t slot)
@@ -221,21 +222,39 @@ int rmd_loop_signal(rmd_loop *loop, rmd_source **source, int signal, rmd_source_
     return finish(source, s, err);
 }
 
+int rmdi_source_follow(rmd_source *source, pid_t pid)
+{
+    int system = 0;
+    rmdi_fd_close(&source->fd);
+    int fd = rmdi_pidfd_open(pid);
+    if (fd >= 0) {
+        source->fd = fd;
+        system = enter_epoll(source, RMD_READABLE);
+    } else {
+        system = fd == -ESRCH ? ENOENT : -fd;
+    }
+    if (system)
+        return rmdi_fail_errno(system, "process %d", (int)pid);
+    rmdi_source_count(source);
+    return 0;
+}
+
 int rmd_loop_child(rmd_loop *loop, rmd_source **source, pid_t pid, rmd_source_fn *fn, void *ctx)
+{
+    rmd_source *s;
+    int err = new_source(loop, RMDI_SOURCE_CHILD, fn, ctx, &s);
+    return err < 0 ? err : finish(source, s, rmdi_source_follow(s, pid));
+}
+
+int rmdi_loop_child_reserve(rmd_loop *loop, rmd_source **source, rmd_source_fn *fn, void *ctx)
 {
     rmd_source *s;
     int err = new_source(loop, RMDI_SOURCE_CHILD, fn, ctx, &s);
     if (err < 0)
         return err;
-    int system = 0, fd = rmdi_pidfd_open(pid);
-    if (fd >= 0) {
-        s->fd = fd;
-        system = enter_epoll(s, RMD_READABLE);
-    } else {
-        system = fd == -ESRCH ? ENOENT : -fd;
-    }
-    if (system)
-        err = rmdi_fail_errno(system, "process %d", (int)pid);
+    s->fd = fcntl(loop->epoll, F_DUPFD_CLOEXEC, 0); /* keeps the place */
+    if (s->fd < 0)
+        err = rmdi_fail_errno(errno, "a descriptor for a child");
     return finish(source, s, err);
 }
 

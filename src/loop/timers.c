@@ -77,12 +77,6 @@ rmdi_timer *rmdi_timers_first(const rmdi_timers *timers)
     return timers->used ? timers->heap[0] : NULL;
 }
 
-void rmdi_timers_shift(rmdi_timers *timers, int64_t by_ns)
-{
-    for (size_t i = 0; i < timers->used; i++) /* all by the same: the order stays */
-        timers->heap[i]->due_ns += by_ns;
-}
-
 void rmdi_timers_free(rmdi_timers *timers)
 {
     rmdi_free(timers->heap);

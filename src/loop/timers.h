@@ -21,8 +21,6 @@ int rmdi_timers_reserve(rmdi_timers *timers, size_t count);
 void rmdi_timers_arm(rmdi_timers *timers, rmdi_timer *timer, int64_t due_ns);
 void rmdi_timers_disarm(rmdi_timers *timers, rmdi_timer *timer);
 rmdi_timer *rmdi_timers_first(const rmdi_timers *timers); /* NULL: none */
-/* Moves every armed timer by the same time. */
-void rmdi_timers_shift(rmdi_timers *timers, int64_t by_ns);
 void rmdi_timers_free(rmdi_timers *timers);
 
 #endif
