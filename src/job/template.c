@@ -27,6 +27,7 @@ typedef struct parser {
     size_t ends_len, ends_capacity;
     rmdi_shell_mark *marks;
     size_t marks_len;
+    bool appended; /* the only placeholder was added by us */
 } parser;
 
 static rmd_bytes text_of(const parser *p)
@@ -94,6 +95,7 @@ static int find_or_append(parser *p)
     int err = find_places(p);
     if (err < 0 || p->found_len || p->options->never_append)
         return err;
+    p->appended = true;
     err = add_word(p, p->t->replace);
     return err < 0 ? err : find_places(p);
 }
@@ -112,6 +114,8 @@ static void find_word(parser *p, found *f)
     }
     f->word = f->offset;
     while (f->word > low && !is_blank(text[f->word - 1]))
+        f->word--;
+    if (f->word > low && text[f->word - 1] == '\t') /* GNU parallel repeats that as well */
         f->word--;
     f->word_end = f->offset + f->len;
     while (f->word_end < high && !is_blank(text[f->word_end]))
@@ -181,9 +185,16 @@ static int make_marks(parser *p)
 
 static int refuse(const parser *p, const found *f, rmdi_shell_reason reason)
 {
+    const char *name = p->t->text.data + f->offset, *where = rmdi_shell_where(reason);
+    if (p->appended)
+        return rmdi_fail(
+            RMD_ESYNTAX,
+            "the command has no placeholder, and %.*s at its end would stand %s; write "
+            "it where it belongs",
+            (int)f->len, name, where);
     return rmdi_fail(RMD_ESYNTAX, "%.*s at character %zu of the command stands %s; %s", (int)f->len,
-                     p->t->text.data + f->offset, rmdi_shell_column(text_of(p), f->offset),
-                     rmdi_shell_where(reason), rmdi_shell_cure(reason));
+                     name, rmdi_shell_column(text_of(p), f->offset), where,
+                     rmdi_shell_cure(reason));
 }
 
 /* A word with a quote that is open at one of its ends cannot be repeated: "x {}". Then the values
