@@ -101,9 +101,8 @@ static void on_interrupt(rmd_source *source, unsigned signal, void *ctx)
     case 1: first_interrupt(s, (int)signal); return;
     case 2: second_interrupt(s, (int)signal); return;
     }
-    static const char text[] = "remuda: leaving at once; the guard ends what still runs\n";
-    ssize_t n = write(2, text, sizeof text - 1);
-    (void)n;
+    /* This does not block, not even when nobody reads it. */
+    rmdi_run_say(s->run, "remuda: leaving at once; the guard ends what still runs\n");
     _exit(128 + s->signal);
 }
 
@@ -164,10 +163,17 @@ static int finish(session *s)
     char text[600];
     const char *detail;
     int status = rmdi_run_status(s->run, &detail);
+    if (!s->done) {
+        status = RMDI_EXIT_OWN_ERROR;
+        detail = rmd_error_detail();
+    }
     if (status == RMDI_EXIT_OWN_ERROR && *detail) {
         snprintf(text, sizeof text, "remuda run: %s\n", detail);
         rmdi_run_say(s->run, text);
     }
+    /* Nothing runs any more, but a slow reader may keep us: signals end us again. */
+    for (size_t i = 0; i < sizeof s->signals / sizeof *s->signals; i++)
+        rmd_source_free(s->signals[i]);
     rmdi_run_close(s->run, RMD_FOREVER);
     return s->signal ? 128 + s->signal : status;
 }
@@ -175,12 +181,13 @@ static int finish(session *s)
 static int run_on_loop(session *s, const rmdi_cli_run *cli)
 {
     int err = rmd_loop_open(&s->loop);
-    if (err == 0)
-        err = watch_signals(s);
-    if (err == 0)
+    if (err == 0) /* first: it may wait for a FIFO or count a large file, and can be interrupted */
         err = rmdi_run_open(&s->run, s->loop, &cli->run, on_done, s);
     if (err < 0)
         return rmdi_complain_error("run", err);
+    err = watch_signals(s);
+    if (err < 0)
+        return finish(s);
     if (!cli->run.inputs.sources_count && !cli->run.pipe && isatty(0) && isatty(2))
         rmdi_run_say(s->run, "remuda: reading inputs from the terminal, one a line; Ctrl-D ends "
                              "them (::: gives them on the command line)\n");

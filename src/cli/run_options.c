@@ -182,7 +182,7 @@ static int set_tagstring(rmdi_cli_run *cli, const char *value)
 
 static int set_joblog(rmdi_cli_run *cli, const char *value)
 {
-    if (!*value)
+    if (!value[*value == '+'])
         return rmdi_fail(RMD_EINVAL, "--joblog: the name of the file is empty");
     cli->run.joblog = value;
     return 0;
@@ -445,10 +445,17 @@ static const option_row *find_row(int found)
     return NULL;
 }
 
+/* The word with the option in it; getopt stays on a word until its last letter. */
+static const char *word_of_option(char *const *argv)
+{
+    bool inside = optopt < 0 && argv[optind] && strchr(argv[optind], optopt);
+    return argv[inside ? optind : optind - 1];
+}
+
 static int complain_of(int found, char *const *argv)
 {
     char letter[3] = { '-', (char)optopt, 0 };
-    const char *what = optopt > 0 && optopt < LONG_BASE ? letter : argv[optind - 1];
+    const char *what = optopt > 0 && optopt < LONG_BASE ? letter : word_of_option(argv);
     if (found == ':')
         return rmdi_fail(RMD_EINVAL, "option %s needs a value", what);
     if (optopt >= LONG_BASE)

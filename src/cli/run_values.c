@@ -31,8 +31,8 @@ static int complain_of_jobs(const char *text)
 {
     return rmdi_fail(RMD_EINVAL,
                      "-j \"%s\": takes N, +N, -N, N%% or 0, and must leave at least "
-                     "one task at a time",
-                     text);
+                     "one task at a time and at most %d",
+                     text, SLOTS_MAX);
 }
 
 static int whole_number(const char *text, long *number)

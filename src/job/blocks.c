@@ -137,8 +137,11 @@ static size_t remove_separators(const rmdi_blocks *b, char *bytes, size_t len)
     return len;
 }
 
+/* Nothing is the end. */
 static int hand_over(rmdi_blocks *b, size_t len, rmd_bytes *block)
 {
+    if (!len)
+        return 0;
     char *bytes = b->buffer.data + b->begin;
     *block = (rmd_bytes){ .data = bytes, .len = len };
     if (b->remove_separators)
@@ -150,11 +153,6 @@ static int hand_over(rmdi_blocks *b, size_t len, rmd_bytes *block)
     b->borders = 0;
     b->searched = b->searched > len ? b->searched - len : 0;
     return 1;
-}
-
-static int hand_over_rest(rmdi_blocks *b, rmd_bytes *block)
-{
-    return left(b) ? hand_over(b, left(b), block) : 0;
 }
 
 /* ---- by size ---- */
@@ -217,7 +215,7 @@ static int next_by_size(rmdi_blocks *b, rmd_bytes *block)
         if (err < 0)
             return err;
         if (b->at_end)
-            return hand_over_rest(b, block);
+            return hand_over(b, left(b), block);
         size_t border = find_last(b, b->searched);
         set_searched(b);
         size_t cut = border == SIZE_MAX ? 0 : border + b->end.len;
@@ -233,8 +231,6 @@ static int next_by_size(rmdi_blocks *b, rmd_bytes *block)
 
 static size_t find_next(const rmdi_blocks *b, size_t from)
 {
-    if (!b->border.len)
-        return from <= left(b) ? from : SIZE_MAX;
     if (from + b->border.len > left(b))
         return SIZE_MAX;
     const char *found = b->border.len == 1
@@ -269,7 +265,7 @@ static int next_by_records(rmdi_blocks *b, rmd_bytes *block)
     while (!find_borders(b)) {
         set_searched(b);
         if (b->at_end)
-            return hand_over_rest(b, block);
+            return hand_over(b, left(b), block);
         if (is_too_long(b))
             return fail_too_long(b);
         int err = fill(b, READ_BYTES);
@@ -280,12 +276,32 @@ static int next_by_records(rmdi_blocks *b, rmd_bytes *block)
     return hand_over(b, cut, block);
 }
 
+/* Without a border each byte is a record. GNU parallel cuts what it has read, block_bytes, to its
+ * end before it reads more, so the last block of each round can be shorter. */
+static int next_by_bytes(rmdi_blocks *b, rmd_bytes *block)
+{
+    int err = left(b) && !b->target ? 0 : fill_round(b);
+    if (err < 0)
+        return err;
+    return hand_over(b, left(b) < b->records ? left(b) : (size_t)b->records, block);
+}
+
+static int next(rmdi_blocks *b, rmd_bytes *block)
+{
+    if (!b->records)
+        return next_by_size(b, block);
+    return b->border.len ? next_by_records(b, block) : next_by_bytes(b, block);
+}
+
+/* A block of nothing but separators is none when they are removed. */
 int rmdi_blocks_next(rmdi_blocks *b, rmd_bytes *block)
 {
     *block = (rmd_bytes){ 0 };
-    if (b->failed)
-        return b->failed;
-    int got = b->records ? next_by_records(b, block) : next_by_size(b, block);
+    int got = b->failed;
+    if (!got)
+        do
+            got = next(b, block);
+        while (got == 1 && !block->len);
     if (got < 0 && got != RMD_EAGAIN)
         b->failed = got;
     return got;

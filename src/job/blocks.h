@@ -9,7 +9,8 @@
  *               begins the next one. A record that is longer makes this and all later blocks
  *               larger (by 30 %).
  *   by records  `records` of them make a block, whatever its size; a border at the very start of
- *               a block does not count.
+ *               a block does not count. Without any separator a record is a byte, and every
+ *               block_bytes of input a block ends.
  *
  * Memory is bounded by a block and one record.
  */
@@ -27,7 +28,7 @@ typedef struct rmdi_blocks_options {
     const char *record_start; /* --recstart, with escapes (escapes.h); NULL: not given */
     const char *record_end;   /* --recend; NULL: not given. Neither is given: newline */
     uint64_t records;         /* -N; 0: by size */
-    bool remove_separators;   /* --rrs: leave the borders out of what is handed over */
+    bool remove_separators;   /* --rrs: leave separators out, and blocks of nothing else */
     size_t record_max;        /* longest record in bytes; 0: 1 GiB */
 } rmdi_blocks_options;
 

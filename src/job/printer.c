@@ -19,6 +19,7 @@ struct rmdi_printer {
     uint64_t next_seq;        /* keep_order: whose turn it is */
     uint64_t begun;
     bool blocked, pumping;
+    bool owed; /* a task's stderr waits in the writer */
     int error;
     rmdi_buffer text; /* a chunk with its tags */
 };
@@ -30,23 +31,16 @@ static bool fails(int err)
     return err < 0 && err != RMD_EAGAIN;
 }
 
-static void set_blocked(rmdi_printer *printer, bool blocked)
-{
-    if (printer->blocked == blocked)
-        return;
-    printer->blocked = blocked;
-    printer->options.blocked(printer->options.ctx, blocked);
-}
-
 /* After this, look at printer->blocked and printer->error. */
 static void emit(rmdi_printer *printer, int stream, const void *data, size_t len)
 {
     if (printer->options.before)
         printer->options.before(printer->options.ctx);
     int err = rmdi_writer_add(&printer->writers[stream], data, len);
-    if (err == RMD_EAGAIN)
-        set_blocked(printer, true);
-    else if (fails(err) && !printer->error) {
+    if (err == RMD_EAGAIN) {
+        printer->blocked = true;
+        printer->owed |= stream == 1;
+    } else if (fails(err) && !printer->error) {
         printer->error = err;
         printer->options.broken(printer->options.ctx, err);
     }
@@ -203,20 +197,30 @@ static void show_held(rmdi_printer *printer)
             return;
 }
 
+/* Has something been lost? A terminal that is gone, or a reader of stderr, matters only
+ * when a task has written there. */
+static int failure(const rmdi_printer *printer)
+{
+    if (fails(printer->writers[0].error))
+        return printer->writers[0].error;
+    return printer->owed && fails(printer->writers[1].error) ? printer->writers[1].error : 0;
+}
+
 static void on_ready(void *ctx)
 {
     rmdi_printer *printer = ctx;
-    for (int i = 0; i < 2; i++) {
-        if (fails(printer->writers[i].error) && !printer->error) {
-            printer->error = printer->writers[i].error;
-            printer->options.broken(printer->options.ctx, printer->error);
-        }
-        if (!printer->error && !rmdi_writer_idle(&printer->writers[i]))
-            return;
+    int err = failure(printer);
+    if (err < 0 && !printer->error) {
+        printer->error = err;
+        printer->options.broken(printer->options.ctx, err);
     }
-    set_blocked(printer, false);
+    for (int i = 0; i < 2 && !printer->error; i++)
+        if (!rmdi_writer_idle(&printer->writers[i]))
+            return;
+    printer->blocked = printer->owed = false;
     show_held(printer);
     pump(printer);
+    printer->options.room(printer->options.ctx); /* last: pump has made it */
 }
 
 /* ---- the life of a task ---- */
@@ -331,6 +335,17 @@ int rmdi_printer_lines(rmdi_printer *printer, rmdi_print_item *item, int stream,
     return err;
 }
 
+bool rmdi_printer_is_blocked(const rmdi_printer *printer)
+{
+    return printer->blocked;
+}
+
+void rmdi_printer_row(rmdi_printer *printer, const char *text, size_t len)
+{
+    if (!printer->error)
+        emit(printer, 0, text, len);
+}
+
 void rmdi_printer_note(rmdi_printer *printer, const char *text, size_t len)
 {
     if (printer->options.before)
@@ -338,7 +353,7 @@ void rmdi_printer_note(rmdi_printer *printer, const char *text, size_t len)
     /* What cannot be said is no failure of the run: a task's own stderr would be. */
     if (!printer->writers[1].error &&
         rmdi_writer_add(&printer->writers[1], text, len) == RMD_EAGAIN)
-        set_blocked(printer, true);
+        printer->blocked = true;
 }
 
 /* ---- opening and closing ---- */

@@ -39,7 +39,7 @@ typedef struct rmdi_print_item {
 typedef struct rmdi_printer_options {
     bool keep_order, line_buffer;
     void (*shown)(void *ctx, rmdi_print_item *item); /* in the order shown; may free it */
-    void (*blocked)(void *ctx, bool blocked);        /* the reader is slow, or is back */
+    void (*room)(void *ctx); /* a slow reader is back; perhaps another task may begin */
     void (*broken)(void *ctx, int error);            /* it is gone: RMD_ECLOSED, or RMD_EIO… */
     void (*before)(void *ctx); /* something is about to be written; NULL: no matter */
     void *ctx;
@@ -72,7 +72,14 @@ void rmdi_printer_hide_rest(rmdi_printer *printer);
 /* May another task begin? Not while too many wait to be shown. */
 bool rmdi_printer_has_room(const rmdi_printer *printer);
 
-/* A message of our own for stderr, between the outputs of tasks. */
+/* Is the reader slow? Then what is added piles up. */
+bool rmdi_printer_is_blocked(const rmdi_printer *printer);
+
+/* A line of our own for stdout, between the outputs of tasks. */
+void rmdi_printer_row(rmdi_printer *printer, const char *text, size_t len);
+
+/* A message of our own for stderr, between the outputs of tasks. Nothing is `broken` when
+ * nobody can read it. */
 void rmdi_printer_note(rmdi_printer *printer, const char *text, size_t len);
 
 /* Gives back all of it, after writing what was taken (until the deadline). Items that

@@ -23,7 +23,7 @@ int rmdi_progress_line(const rmdi_progress *progress, rmdi_buffer *line);
 int rmdi_progress_census(const rmd_census *census, int64_t elapsed_ns, unsigned slots,
                          rmdi_buffer *line);
 
-/* A time for people: "0.42 s", "37 s", "12 min 05 s", "3 h 10 min". */
+/* A time for people: "0.42 s", "37.0 s", "12 min 05 s", "3 h 10 min". */
 int rmdi_progress_time(int64_t ns, rmdi_buffer *text);
 
 #endif

@@ -57,6 +57,10 @@ static void finish_if_done(rmdi_run *run)
 
 static void write_log(rmdi_run *run, const rmdi_buffer *line)
 {
+    if (run->joblog < 0) {
+        rmdi_printer_row(run->printer, line->data, line->len);
+        return;
+    }
     for (size_t done = 0; done < line->len;) {
         ssize_t n = write(run->joblog, line->data + done, line->len - done);
         if (n < 0 && errno == EINTR)
@@ -80,61 +84,79 @@ static void log_task(rmdi_run_task *task)
     rmdi_buffer_free(&line);
 }
 
+/* The program may have done its work; without its output the task has failed. */
+static void count_spoiled(rmdi_run_task *task)
+{
+    rmdi_run *run = task->run;
+    switch (task->future ? rmd_future_outcome(task->future) : RMD_OUTCOME_FAILED) {
+    case RMD_OUTCOME_OK: run->correction.ok--; break;
+    case RMD_OUTCOME_CANCELLED: run->correction.cancelled--; break;
+    case RMD_OUTCOME_TIMEOUT: run->correction.timeout--; break;
+    default: return;
+    }
+    run->correction.failed++;
+}
+
 static void on_shown(void *ctx, rmdi_print_item *item)
 {
     rmdi_run *run = ctx;
     rmdi_run_task *task = (rmdi_run_task *)(void *)item;
-    bool dry = run->options.dry_run;
-    if (run->joblog >= 0 && !item->hidden && !dry)
+    bool told = !item->hidden && !run->options.dry_run;
+    if (told && run->options.joblog)
         log_task(task);
-    if (!item->hidden && !dry && !run->options.quiet)
+    if (told && !run->options.quiet)
         rmdi_run_report_failure(task);
+    if (item->error)
+        count_spoiled(task);
+    if (item->error && !task->failed) /* found out after its end was counted */
+        rmdi_run_fail(run, item->error);
     rmdi_run_task_free(task);
     finish_if_done(run);
 }
 
-static void on_blocked(void *ctx, bool blocked)
+static void on_room(void *ctx)
 {
-    if (!blocked)
-        rmdi_run_start(ctx);
+    rmdi_run_start(ctx);
 }
 
 static void on_broken(void *ctx, int error)
 {
-    rmdi_run_fail(ctx, error);
-    rmdi_run_start(ctx);
+    rmdi_run *run = ctx;
+    rmdi_run_fail(run, error);
+    if (run->opened)
+        rmdi_run_start(run);
 }
 
 /* ---- feeding ---- */
 
-static bool may_begin(rmdi_run *run)
+static bool may_begin(const rmdi_run *run)
 {
-    if (run->input_done || run->stopping || run->in_flight >= run->options.slots)
-        return false;
-    if (!rmdi_printer_has_room(run->printer))
-        return false;
+    return !run->input_done && !run->stopping && run->in_flight < run->options.slots &&
+           rmdi_printer_has_room(run->printer);
+}
+
+static bool delay_is_over(rmdi_run *run)
+{
     if (rmdi_clock_monotonic_ns() >= run->not_before_ns)
         return true;
     rmd_source_set_due(run->delay, RMD_DEADLINE_AT(run->not_before_ns));
     return false;
 }
 
-static void on_input(rmd_source *source, unsigned events, void *ctx)
+/* The inputs may close the descriptor when they are asked again, and one that nobody asks
+ * would tell its hang-up for ever. */
+static void stop_watching(rmdi_run *run)
 {
-    (void)events;
-    rmd_source_set_events(source, 0); /* until the inputs ask for it again */
-    rmdi_run_start(ctx);
-}
-
-/* Comes back when the descriptor is readable. */
-static int watch_input(rmdi_run *run, int fd)
-{
-    if (run->input_watch && run->input_fd == fd)
-        return rmd_source_set_events(run->input_watch, RMD_READABLE);
     rmd_source_free(run->input_watch);
     run->input_watch = NULL;
-    run->input_fd = fd;
-    return rmd_loop_watch(run->loop, &run->input_watch, fd, RMD_READABLE, on_input, run);
+}
+
+static void on_input(rmd_source *source, unsigned events, void *ctx)
+{
+    (void)source;
+    (void)events;
+    stop_watching(ctx);
+    rmdi_run_start(ctx);
 }
 
 /* --pipe with input sources too: their values go to the tasks one by one, then empty. */
@@ -156,44 +178,48 @@ static bool is_blank(rmd_bytes block)
     return true;
 }
 
-/* What the next task gets: 1, 0 at the end, RMD_EAGAIN and *fd to wait for. */
-static int next_input(rmdi_run *run, rmdi_values *values, rmd_bytes *block, int *fd)
+static int next_block(rmdi_run *run)
 {
     int got;
-    *block = (rmd_bytes){ 0 };
-    if (run->blocks) {
-        do
-            got = rmdi_blocks_next(run->blocks, block);
-        while (got == 1 && run->options.inputs.skip_empty && is_blank(*block));
-        *fd = rmdi_blocks_fd(run->blocks);
-        if (got == 1)
-            got = next_values(run, values) < 0
-                      ? rmdi_fail(RMD_EINVAL, "the values that go with "
-                                              "blocks must be in files or words")
-                      : 1;
-        return got;
-    }
-    got = next_values(run, values);
-    *fd = rmdi_inputs_fd(run->inputs);
+    do
+        got = rmdi_blocks_next(run->blocks, &run->next_block);
+    while (got == 1 && run->options.inputs.skip_empty && is_blank(run->next_block));
+    if (got == 1 && next_values(run, &run->next_values) < 0)
+        return rmdi_fail(RMD_EINVAL, "the values that go with blocks must be in files or words");
     return got;
+}
+
+/* Reads what the next task gets: 1, 0 at the end, RMD_EAGAIN: it will come. */
+static int read_next(rmdi_run *run)
+{
+    if (run->next_read)
+        return 1;
+    stop_watching(run);
+    int got = run->blocks ? next_block(run) : next_values(run, &run->next_values);
+    run->next_read = got == 1;
+    run->input_done = got == 0;
+    if (got != RMD_EAGAIN)
+        return got;
+    int fd = run->blocks ? rmdi_blocks_fd(run->blocks) : rmdi_inputs_fd(run->inputs);
+    int err = rmd_loop_watch(run->loop, &run->input_watch, fd, RMD_READABLE, on_input, run);
+    return err < 0 ? err : RMD_EAGAIN;
 }
 
 static bool begin_one(rmdi_run *run)
 {
-    rmdi_values values;
-    rmd_bytes block;
-    int fd, got = next_input(run, &values, &block, &fd);
-    if (got == 1)
-        got = rmdi_run_task_begin(run, &values, block);
-    else if (got == 0)
-        run->input_done = true;
-    else if (got == RMD_EAGAIN)
-        got = watch_input(run, fd) < 0 ? RMD_EIO : RMD_EAGAIN;
+    int got = read_next(run);
+    if (got == 1 && !delay_is_over(run))
+        return false;
+    if (got == 1) {
+        run->next_read = false;
+        run->not_before_ns = rmdi_clock_monotonic_ns() + run->options.delay_ns;
+        got = rmdi_run_task_begin(run, &run->next_values, run->next_block);
+        if (got == 0)
+            return true;
+    }
     if (got < 0 && got != RMD_EAGAIN)
         rmdi_run_fail(run, got);
-    if (run->options.delay_ns)
-        run->not_before_ns = rmdi_clock_monotonic_ns() + run->options.delay_ns;
-    return got == 0 && !run->input_done;
+    return false;
 }
 
 void rmdi_run_start(rmdi_run *run)
@@ -234,20 +260,21 @@ static int open_joblog(rmdi_run *run)
     if (!path || run->options.dry_run)
         return 0;
     bool append = *path == '+';
-    if (strcmp(path, "-") == 0)
-        run->joblog = fcntl(1, F_DUPFD_CLOEXEC, 3);
-    else
+    if (strcmp(path, "-") != 0) {
         run->joblog = open(path + append,
                            O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND | (append ? 0 : O_TRUNC),
                            0666);
-    if (run->joblog < 0)
-        return rmdi_fail_errno(errno, "joblog %s", path + append);
+        if (run->joblog < 0)
+            return rmdi_fail_errno(errno, "joblog %s", path + append);
+    }
     rmdi_buffer line = { 0 };
     int err = append ? 0 : rmdi_joblog_header(&line);
     if (err == 0)
         write_log(run, &line);
     rmdi_buffer_free(&line);
-    return err < 0 ? err : run->error;
+    if (err < 0 || run->joblog < 0) /* what becomes of our output is told when we run */
+        return err;
+    return run->error;
 }
 
 static int open_templates(rmdi_run *run)
@@ -286,7 +313,7 @@ static int open_printer(rmdi_run *run)
         .keep_order = run->options.keep_order,
         .line_buffer = run->options.output == RMDI_RUN_LINES,
         .shown = on_shown,
-        .blocked = on_blocked,
+        .room = on_room,
         .broken = on_broken,
         .before = before_output,
         .ctx = run,
@@ -342,6 +369,7 @@ int rmdi_run_open(rmdi_run **out, rmd_loop *loop, const rmdi_run_options *option
         rmdi_run_close(run, RMD_NOW);
         return rmdi_fail_copy(err, detail);
     }
+    run->opened = true;
     *out = run;
     return 0;
 }

@@ -17,6 +17,7 @@ typedef struct rmdi_run_task {
     rmdi_buffer text;   /* the command, as it can be repeated */
     uint64_t sent;      /* bytes of stdin */
     char *detail;       /* why it failed, when no future tells it */
+    bool failed;        /* it has ended, and counts as failed */
 } rmdi_run_task;
 
 struct rmdi_run {
@@ -41,13 +42,15 @@ struct rmdi_run {
     unsigned *free_slots; /* a ring: first freed, first used again */
     unsigned free_first, free_len, next_slot;
 
-    bool feeding, input_done, stopping, halted_now, finished, line_drawn;
-    rmd_source *input_watch;
-    int input_fd;
+    bool opened, feeding, input_done, stopping, halted_now, finished, line_drawn;
+    rmd_source *input_watch; /* while we wait for inputs */
+    bool next_read;          /* the input of the next task lies here: its delay is not over */
+    rmdi_values next_values;
+    rmd_bytes next_block;
     rmd_source *delay, *tick;
     int64_t not_before_ns;
     rmdi_halt halt;
-    rmd_census unsubmitted;
+    rmd_census correction; /* to the pool's account; it may take away, as -1 does */
     unsigned reported;
     uint64_t estimate;    /* how many tasks there will be, as far as a file tells */
     int64_t next_line_ns; /* progress to a file: when the next line is due */

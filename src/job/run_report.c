@@ -56,10 +56,11 @@ static int add_tail(const rmdi_run_task *task, const rmd_exit *account, rmdi_buf
 
 static int add_report(const rmdi_run_task *task, const rmd_exit *account, rmdi_buffer *text)
 {
-    const char *why = account && !task->detail ? account->detail : task->detail;
-    const char *outcome = account ? rmd_outcome_name(account->outcome) : "failed";
+    bool its_own = account && !task->item.error; /* not the way of its output */
+    const char *why = its_own && !task->detail ? account->detail : task->detail;
+    const char *outcome = its_own ? rmd_outcome_name(account->outcome) : "failed";
     int err = rmdi_buffer_add_format(text, "remuda: task %" PRIu64 " %s: %s", task->item.seq,
-                                     outcome, why ? why : "");
+                                     outcome, why ? why : "its output could not be shown in full");
     if (err == 0 && account && account->attempts > 1)
         err = rmdi_buffer_add_format(text, " (after %u attempts)", account->attempts);
     if (err == 0)
@@ -114,6 +115,8 @@ void rmdi_run_draw(rmdi_run *run)
     bool terminal = isatty(2); /* a file gets a line now and then, not one redrawn */
     if (!terminal && progress.elapsed_ns < run->next_line_ns)
         return;
+    if (rmdi_printer_is_blocked(run->printer))
+        return;
     run->next_line_ns = progress.elapsed_ns + between_lines_ns;
     rmdi_run_erase(run);
     if (rmdi_progress_line(&progress, &line) == 0) {
@@ -140,8 +143,11 @@ void rmdi_run_account(rmdi_run *run)
     rmdi_buffer line = { 0 };
     if (run->pool)
         rmd_pool_census(run->pool, &census);
-    census.submitted += run->unsubmitted.submitted;
-    census.failed += run->unsubmitted.failed;
+    census.submitted += run->correction.submitted;
+    census.ok += run->correction.ok;
+    census.failed += run->correction.failed;
+    census.cancelled += run->correction.cancelled;
+    census.timeout += run->correction.timeout;
     if (rmdi_progress_census(&census, rmdi_clock_monotonic_ns() - run->start_ns, run->options.slots,
                              &line) == 0)
         rmdi_printer_note(run->printer, line.data, line.len);

@@ -106,9 +106,11 @@ static int64_t median(const rmdi_run *run)
 
 static int64_t run_ms_max(const rmdi_run *run)
 {
+    const double most = 4e18; /* a century */
+    double share = run->options.timeout_share * (double)median(run);
     int64_t ns = run->options.timeout_ns;
-    if (run->options.timeout_share > 0)
-        ns = (int64_t)(run->options.timeout_share * (double)median(run));
+    if (share > 0)
+        ns = (int64_t)(share < most ? share : most);
     return ns ? ns / 1000000 + (ns % 1000000 != 0) : 0;
 }
 
@@ -176,8 +178,8 @@ static int refuse(rmdi_run_task *task, int err)
 {
     rmdi_run *run = task->run;
     task->detail = rmdi_strdup(rmd_error_detail());
-    run->unsubmitted.submitted++;
-    run->unsubmitted.failed++;
+    run->correction.submitted++;
+    run->correction.failed++;
     if (err != RMD_EINVAL)
         rmdi_run_fail(run, err);
     rmdi_run_task_ended(task);
@@ -209,7 +211,11 @@ static int launch(rmdi_run_task *task, const rmdi_task_input *input, rmd_bytes b
         rmdi_printer_announce(run->printer, &task->item);
     if (err == 0)
         err = submit(task, block);
-    return err < 0 ? refuse(task, err) : 0;
+    if (err < 0)
+        return refuse(task, err);
+    if (run->error) /* the announcement found nobody: what was cancelled did not have it yet */
+        rmd_future_cancel(task->future);
+    return 0;
 }
 
 int rmdi_run_task_begin(rmdi_run *run, const rmdi_values *values, rmd_bytes block)
@@ -320,6 +326,7 @@ void rmdi_run_task_ended(rmdi_run_task *task)
     run->in_flight--;
     run->ended++;
     run->failed += failed;
+    task->failed = failed;
     give_slot(run, task->slot);
     if (task->future && rmd_future_exit(task->future, &account) == 0)
         note_runtime(run, account);

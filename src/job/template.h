@@ -71,7 +71,8 @@ bool rmdi_template_is_script(const rmdi_template *t);
 /* The joined text, with {} added if it was. Borrowed, as long as the template lives. */
 rmd_bytes rmdi_template_text(const rmdi_template *t);
 
-/* What goes into the placeholders of one task. Borrowed for the call. */
+/* What goes into the placeholders of one task. Borrowed for the call. A task of --pipe has one
+ * empty value, as with GNU parallel. */
 typedef struct rmdi_task_input {
     const rmd_bytes *values; /* the positional values, count of them */
     size_t count;
