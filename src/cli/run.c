@@ -75,10 +75,14 @@ static void first_interrupt(session *s, int signal)
     char text[200];
     s->signal = signal;
     unsigned left = rmdi_run_drain(s->run);
-    snprintf(text, sizeof text,
-             "remuda: %s: starting nothing new; waiting for %u running task%s "
-             "(again: cancel them)\n",
-             name_of(signal), left, left == 1 ? "" : "s");
+    if (left)
+        snprintf(text, sizeof text,
+                 "remuda: %s: starting nothing new; waiting for %u running task%s "
+                 "(again: cancel them)\n",
+                 name_of(signal), left, left == 1 ? "" : "s");
+    else
+        snprintf(text, sizeof text, "remuda: %s: starting nothing new; no task runs\n",
+                 name_of(signal));
     rmdi_run_say(s->run, text);
 }
 

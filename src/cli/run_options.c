@@ -624,7 +624,7 @@ void rmdi_cli_run_help(void)
         if (rows[row].help)
             print_row(&rows[row]);
     printf("\nExit status: 0; the number of failed tasks, 101 if more than 100; 255 for errors of\n"
-           "our own; 130, 141, 143 after the signals INT, PIPE, TERM.\n"
+           "our own; 129, 130, 143 after HUP, INT, TERM; 141 when nobody reads the output.\n"
            "Examples:\n"
            "  remuda run -j4 gzip -9 ::: *.log\n"
            "  remuda run -k --tag 'grep -c {1} {2}' ::: alpha beta :::: files.txt\n"

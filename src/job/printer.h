@@ -40,8 +40,8 @@ typedef struct rmdi_printer_options {
     bool keep_order, line_buffer;
     void (*shown)(void *ctx, rmdi_print_item *item); /* in the order shown; may free it */
     void (*room)(void *ctx); /* a slow reader is back; perhaps another task may begin */
-    void (*broken)(void *ctx, int error);            /* it is gone: RMD_ECLOSED, or RMD_EIO… */
-    void (*before)(void *ctx); /* something is about to be written; NULL: no matter */
+    void (*broken)(void *ctx, int error); /* it is gone: RMD_ECLOSED, or RMD_EIO… */
+    void (*before)(void *ctx);            /* something is about to be written; NULL: no matter */
     void *ctx;
 } rmdi_printer_options;
 

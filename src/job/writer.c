@@ -42,12 +42,7 @@ int rmdi_writer_open(rmdi_writer *writer, rmd_loop *loop, int fd, void (*ready)(
         writer->fd = writer->own_fd;
     else
         writer->must_ask = can_block(fd); /* a socket, or a terminal of somebody else */
-    int err = rmd_loop_watch(loop, &writer->watch, writer->fd, 0, on_writable, writer);
-    if (err == 0)
-        rmd_source_set_background(writer->watch, true);
-    else
-        rmdi_fd_close(&writer->own_fd);
-    return err;
+    return 0;
 }
 
 /* A pipe that is ready takes PIPE_BUF bytes without blocking; more it may not. */
@@ -101,9 +96,10 @@ int rmdi_writer_add(rmdi_writer *writer, const void *data, size_t len)
     int err = rmdi_buffer_add(&writer->pending, (const char *)data + n, len - (size_t)n);
     if (err < 0)
         return writer->error = err;
-    rmd_source_set_events(writer->watch, RMD_WRITABLE);
-    rmd_source_set_background(writer->watch, false); /* the loop must not end before it is out */
-    return RMD_EAGAIN;
+    if (!writer->watch)
+        err = rmd_loop_watch(writer->loop, &writer->watch, writer->fd, RMD_WRITABLE, on_writable,
+                             writer);
+    return err < 0 ? (writer->error = err) : RMD_EAGAIN;
 }
 
 static void flush(rmdi_writer *writer)
@@ -122,18 +118,14 @@ static void flush(rmdi_writer *writer)
 static void on_writable(rmd_source *source, unsigned events, void *ctx)
 {
     rmdi_writer *writer = ctx;
-    if (events & RMD_HANGUP && rmdi_writer_idle(writer)) {
-        fail(writer, EPIPE); /* told although we wait for nothing: do not be told again */
-        rmd_source_free(source);
-        writer->watch = NULL;
-        writer->ready(writer->ctx);
-        return;
-    }
+    (void)events;
     flush(writer);
     if (!rmdi_writer_idle(writer) && !writer->error)
         return;
-    rmd_source_set_events(source, 0);
-    rmd_source_set_background(source, true);
+    /* Watched only while something waits: a reader that goes away meanwhile is nobody's
+     * business until there is something to write for it. */
+    rmd_source_free(source);
+    writer->watch = NULL;
     writer->ready(writer->ctx);
 }
 

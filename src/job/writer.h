@@ -15,8 +15,8 @@ typedef struct rmdi_writer {
     int own_fd;    /* -1: none of our own */
     bool must_ask; /* poll before each write, and write little */
     rmdi_buffer pending;
-    size_t done; /* bytes of pending that are written */
-    rmd_source *watch;
+    size_t done;              /* bytes of pending that are written */
+    rmd_source *watch;        /* only while something waits */
     int error;                /* the first failure, negative; nothing is written after it */
     void (*ready)(void *ctx); /* called from the loop when everything is written */
     void *ctx;
