@@ -128,7 +128,8 @@ static int spawn(rmdi_attempt *attempt, const int theirs[3], char *const *envp)
     const rmdi_command *command = attempt->command;
     char path[PATH_MAX];
     int fds[RMDI_SPAWN_FDS_MAX];
-    int err = rmdi_path_find(command->argv[0], rmdi_env_get(envp, "PATH"), command->dir, path);
+    int err = rmdi_path_find_again(attempt->host->programs, command->argv[0],
+                                   rmdi_env_get(envp, "PATH"), command->dir, path);
     if (err < 0)
         return err;
     memcpy(fds, theirs, 3 * sizeof *fds);
@@ -141,6 +142,8 @@ static int spawn(rmdi_attempt *attempt, const int theirs[3], char *const *envp)
                          .fds = fds,
                          .fds_len = 3 + command->fds_len };
     err = rmdi_spawn_program(&spawn, &attempt->pid);
+    if (err) /* it may have been moved since */
+        rmdi_path_forget(attempt->host->programs);
     if (err == ENOEXEC)
         err = spawn_as_script(&spawn, &attempt->pid);
     return err ? explain_spawn(attempt, path, err) : 0;

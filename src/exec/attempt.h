@@ -5,6 +5,7 @@
 #define RMDI_EXEC_ATTEMPT_H
 
 #include "exec/command.h"
+#include "exec/path.h"
 #include "exec/spool.h"
 #include "loop/loop.h"
 #include "port/pidfd.h"
@@ -27,10 +28,11 @@ typedef struct rmdi_attempt rmdi_attempt;
 typedef struct rmdi_attempt_host {
     rmd_loop *loop;
     rmdi_spill *spill;
-    char **envp;    /* the pool's environment */
-    char *outer_id; /* the attempt that the owner itself is part of, or NULL */
-    char *scratch;  /* RMDI_READ_MAX bytes to read into */
-    int null;       /* /dev/null */
+    char **envp;               /* the pool's environment */
+    char *outer_id;            /* the attempt that the owner itself is part of, or NULL */
+    char *scratch;             /* RMDI_READ_MAX bytes to read into */
+    int null;                  /* /dev/null */
+    rmdi_path_cache *programs; /* where the last one was found */
     void (*ended)(void *task, rmdi_attempt *attempt);
 } rmdi_attempt_host;
 
@@ -54,7 +56,7 @@ struct rmdi_attempt {
     size_t step; /* of the kill ladder */
     rmd_source *ladder;
     bool clearing;   /* the program has ended, what is left of the attempt is being ended */
-    unsigned rounds; /* of looking for strays that found no descriptor to look with */
+    unsigned rounds; /* of looking for strays that could not see everything */
     unsigned strays; /* that were killed and whose end is awaited */
     struct rmdi_stray_watch *stray_watches;
 

@@ -148,6 +148,7 @@ static rmdi_task *take_task(rmdi_programs *pool)
         pool->census.queued--;
         pool->census.running++;
         task->state = RMDI_TASK_RUNNING;
+        rmdi_task_arm(task); /* the limit of its waiting is over */
         rmdi_condition_notify_all(&pool->changed);
     }
     rmdi_lock_release(&pool->lock);

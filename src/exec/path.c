@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "exec/path.h"
 
+#include "base/alloc.h"
 #include "base/error.h"
 
 #include <limits.h>
@@ -59,4 +60,36 @@ int rmdi_path_find(const char *name, const char *path, const char *dir, char *fo
     if (forbidden)
         return rmdi_fail(RMD_EACCES, "program \"%s\": found in PATH but not executable", name);
     return rmdi_fail(RMD_ENOENT, "program \"%s\": not found in PATH", name);
+}
+
+void rmdi_path_forget(rmdi_path_cache *cache)
+{
+    rmdi_free(cache->name);
+    rmdi_free(cache->path);
+    rmdi_free(cache->found);
+    *cache = (rmdi_path_cache){ 0 };
+}
+
+static void remember(rmdi_path_cache *cache, const char *name, const char *path, const char *found)
+{
+    rmdi_path_forget(cache);
+    cache->name = rmdi_strdup(name);
+    cache->path = rmdi_strdup(path);
+    cache->found = rmdi_strdup(found);
+    if (!cache->name || !cache->path || !cache->found)
+        rmdi_path_forget(cache);
+}
+
+int rmdi_path_find_again(rmdi_path_cache *cache, const char *name, const char *path,
+                         const char *dir, char *found)
+{
+    if (cache->found && path && strcmp(cache->name, name) == 0 && strcmp(cache->path, path) == 0) {
+        snprintf(found, PATH_MAX, "%s", cache->found);
+        return 0;
+    }
+    int err = rmdi_path_find(name, path, dir, found);
+    /* Only what was searched for, and means the same in every directory. */
+    if (err == 0 && path && *found == '/' && !strchr(name, '/'))
+        remember(cache, name, path, found);
+    return err;
 }

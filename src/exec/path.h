@@ -13,4 +13,19 @@
  * execvp. */
 int rmdi_path_find(const char *name, const char *path, const char *dir, char *found);
 
+/* The last answer, for tasks that all run the same program: looking through PATH costs
+ * several system calls. Zeroed is empty. As with a shell's own memory of this kind, a
+ * program that appears earlier in PATH later on is not noticed. */
+typedef struct rmdi_path_cache {
+    char *name, *path;
+    char *found;
+} rmdi_path_cache;
+
+/* As rmdi_path_find; without memory it just does not remember. */
+int rmdi_path_find_again(rmdi_path_cache *cache, const char *name, const char *path,
+                         const char *dir, char *found);
+
+/* The answer has turned out wrong, or the cache goes. */
+void rmdi_path_forget(rmdi_path_cache *cache);
+
 #endif

@@ -94,3 +94,23 @@ TEST(names_that_are_too_long_are_no_programs)
     name[1] = '/';
     CHECK_EQ(rmdi_path_find(name, "/bin:", NULL, found), RMD_ENOENT);
 }
+
+TEST(what_was_found_is_remembered_until_it_is_forgotten)
+{
+    char path[PATH_MAX], first[PATH_MAX], second[PATH_MAX];
+    rmdi_path_cache cache = { 0 };
+    make_folders();
+    snprintf(path, sizeof path, "%s/a:%s/b", getenv("TMPDIR"), getenv("TMPDIR"));
+    snprintf(first, sizeof first, "%s/a/tool", getenv("TMPDIR"));
+    snprintf(second, sizeof second, "%s/b/tool", getenv("TMPDIR"));
+    CHECK_EQ(rmdi_path_find_again(&cache, "tool", path, NULL, found), 0);
+    CHECK_STR(found, second);
+    make("a/tool", 0755);
+    CHECK_EQ(rmdi_path_find_again(&cache, "tool", path, NULL, found), 0);
+    CHECK_STR(found, second);
+    rmdi_path_forget(&cache);
+    CHECK_EQ(rmdi_path_find_again(&cache, "tool", path, NULL, found), 0);
+    CHECK_STR(found, first);
+    CHECK_EQ(rmdi_path_find_again(&cache, "tool", "/nowhere", NULL, found), RMD_ENOENT);
+    rmdi_path_forget(&cache);
+}

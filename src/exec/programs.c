@@ -49,6 +49,7 @@ static void free_memory(rmdi_programs *pool)
     rmdi_free(pool->host.envp);
     rmdi_free(pool->host.outer_id);
     rmdi_free(pool->host.scratch);
+    rmdi_path_forget(&pool->programs);
     rmdi_fd_close(&pool->host.null);
     rmdi_timers_free(&pool->timers);
     rmdi_free(pool);
@@ -75,6 +76,7 @@ static int open_host(rmdi_programs *pool, const rmd_pool_options *options)
 {
     rmdi_attempt_host *host = &pool->host;
     host->loop = pool->loop;
+    host->programs = &pool->programs;
     host->null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (host->null < 0)
         return rmdi_fail_errno(errno, "/dev/null");

@@ -44,6 +44,7 @@ struct rmdi_programs {
     rmdi_thread keeper;
     rmd_atomic(uintptr_t) keeper_id; /* own loop: the keeper's thread */
     rmdi_attempt_host host;
+    rmdi_path_cache programs; /* the keeper's own */
 
     rmdi_lock lock;
     rmdi_condition changed; /* a place in the queue, or the end of everything */

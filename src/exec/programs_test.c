@@ -74,7 +74,7 @@ TEST(one_worker_starts_tasks_in_the_order_of_their_submission)
     for (int i = 0; i < COUNT; i++) {
         snprintf(script, sizeof script, "printf '%d ' >> '%s'", i, path);
         futures[i] = run(pool, script);
-        snprintf(wanted + strlen(wanted), 8, "%d ", i);
+        snprintf(wanted + strlen(wanted), 16, "%d ", i);
     }
     for (int i = 0; i < COUNT; i++)
         CHECK_END(futures[i], RMD_OUTCOME_OK, 0);

@@ -10,7 +10,10 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { LOOK_DESCRIPTORS = 3 }; /* /proc, a file in it, a process */
+enum {
+    LOOK_DESCRIPTORS = 3, /* /proc, a file in it, a process */
+    NEWER_ROUNDS = 1000,
+};
 
 typedef struct round {
     rmdi_stray_search *search;
@@ -23,19 +26,20 @@ static bool in_group(const rmdi_stray_search *search, pid_t pid)
     return search->group && rmdi_procfs_group(pid, &zombie) == search->group && !zombie;
 }
 
-static bool carries_id(const rmdi_stray_search *search, pid_t pid)
+static bool carries_id(rmdi_stray_search *search, pid_t pid)
 {
     char path[RMDI_ATTEMPT_ID_MAX];
     uint64_t number;
-    if (!rmdi_procfs_environment(pid, RMDI_ATTEMPT_ID_NAME, path, sizeof path) ||
-        !rmdi_attempt_id_find(path, search->instance, &number))
+    int found = rmdi_procfs_environment(pid, RMDI_ATTEMPT_ID_NAME, path, sizeof path);
+    search->incomplete |= found < 0;
+    if (found != 1 || !rmdi_attempt_id_find(path, search->instance, &number))
         return false;
     if (search->number)
         return number == search->number;
     return !search->alive || !search->alive(number);
 }
 
-static bool is_stray(const rmdi_stray_search *search, pid_t pid)
+static bool is_stray(rmdi_stray_search *search, pid_t pid)
 {
     return in_group(search, pid) || carries_id(search, pid);
 }
@@ -46,8 +50,8 @@ static bool look_at(void *ctx, pid_t pid)
     if (pid == getpid() || !is_stray(round->search, pid))
         return true;
     int pidfd = rmdi_pidfd_open(pid);
-    if (pidfd < 0) {
-        round->search->incomplete |= pidfd != -ESRCH;
+    if (pidfd < 0) { /* gone, or only a thread; unless there was nothing to look with */
+        round->search->incomplete |= pidfd == -EMFILE || pidfd == -ENFILE || pidfd == -ENOMEM;
         return true;
     }
     /* Look again now that the descriptor names one process for good: between the first
@@ -76,11 +80,34 @@ static bool can_look(void)
     return all;
 }
 
+/* Those that were started during the walk are not in its list: one that forks and ends,
+ * again and again, could slip through. So their numbers are looked at, one by one, until no
+ * more have been given out. */
+static void look_at_newer(round_state *round, pid_t before)
+{
+    for (int i = 0; i < NEWER_ROUNDS; i++) {
+        pid_t newest = rmdi_procfs_newest();
+        if (newest == before || !newest)
+            return;
+        if (newest < before) /* numbers began anew */
+            rmdi_procfs_each(look_at, round);
+        for (pid_t pid = before + 1; pid <= newest; pid++)
+            look_at(round, pid);
+        before = newest;
+    }
+    round->search->incomplete = true;
+}
+
 unsigned rmdi_strays_kill(rmdi_stray_search *search)
 {
     round_state round = { .search = search };
+    pid_t before = rmdi_procfs_newest();
     search->incomplete = !can_look();
-    if (!search->incomplete && rmdi_procfs_each(look_at, &round))
+    if (search->incomplete)
+        return 0;
+    if (rmdi_procfs_each(look_at, &round))
         search->incomplete = true;
+    if (before)
+        look_at_newer(&round, before);
     return round.killed;
 }

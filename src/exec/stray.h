@@ -14,7 +14,9 @@ typedef struct rmdi_stray_search {
     uint64_t number;                /* which attempt; 0: every one that is not alive */
     pid_t group;                    /* and the members of this process group; 0: none */
     bool (*alive)(uint64_t number); /* for number 0; NULL: none is alive */
-    bool incomplete; /* set when not all could be looked at: no descriptor was left */
+    /* Set when not all could be looked at: no descriptor was left, or a process was being
+     * executed for so long that it was not waited for. */
+    bool incomplete;
     /* Called for each one, which has just been sent SIGKILL; NULL: no call. */
     void (*found)(void *ctx, pid_t pid);
     void *ctx;

@@ -170,8 +170,10 @@ int rmdi_streams_watch(rmdi_attempt *attempt)
     int err = 0;
     for (int i = RMD_STDOUT; i <= RMD_STDERR && err == 0; i++)
         if (attempt->pipes[i] >= 0)
-            err = rmd_loop_watch(loop, &attempt->watches[i], attempt->pipes[i], RMD_READABLE,
-                                 on_readable, attempt);
+            /* Most programs end soon: then what they wrote is read at their end, and the
+             * hang-up of a pipe, which comes just before it, wakes nobody. */
+            err = rmdi_loop_watch_later(loop, &attempt->watches[i], attempt->pipes[i], RMD_READABLE,
+                                        on_readable, attempt);
     if (err < 0 || attempt->pipes[RMD_STDIN] < 0)
         return err;
     if (write_input(attempt)) { /* what fits into the pipe needs no watching */

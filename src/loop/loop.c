@@ -59,6 +59,7 @@ int rmd_loop_open(rmd_loop **loop)
     rmdi_list_init(&l->sources);
     rmdi_list_init(&l->dead);
     rmdi_list_init(&l->always_ready);
+    rmdi_list_init(&l->later);
     rmdi_list_init(&l->posts);
     rmd_atomic_store(&l->owner, rmdi_thread_self(), RMD_RELAXED);
     int err = open_slots(l), system = err < 0 ? 0 : open_descriptors(l);
@@ -355,12 +356,23 @@ static bool must_not_sleep(rmd_loop *loop)
     return posts;
 }
 
+/* When something is due by the clock: a timer, or a source to be watched. */
+static int64_t next_due_ns(const rmd_loop *loop)
+{
+    rmdi_timer *first = rmdi_timers_first(&loop->timers);
+    int64_t due = first ? first->due_ns : INT64_MAX;
+    if (rmdi_list_empty(&loop->later))
+        return due;
+    int64_t later = RMDI_CONTAINER(loop->later.next, rmd_source, later_link)->later_ns;
+    return later < due ? later : due;
+}
+
 static int64_t wake_up_at(rmd_loop *loop, rmd_deadline deadline)
 {
     if (must_not_sleep(loop))
         return 0;
-    rmdi_timer *first = rmdi_timers_first(&loop->timers);
-    return first && first->due_ns < deadline.ns ? first->due_ns : deadline.ns;
+    int64_t due = next_due_ns(loop);
+    return due < deadline.ns ? due : deadline.ns;
 }
 
 /* Inside a turn there is nothing to do: its end does it. */
@@ -368,8 +380,7 @@ void rmdi_loop_tell_foreign(rmd_loop *loop)
 {
     if (loop->timer < 0 || rmdi_loop_is_here(loop))
         return;
-    rmdi_timer *first = rmdi_timers_first(&loop->timers);
-    int64_t at = must_not_sleep(loop) ? 0 : first ? first->due_ns : INT64_MAX;
+    int64_t at = must_not_sleep(loop) ? 0 : next_due_ns(loop);
     if (at != loop->armed_ns)
         rmdi_poll_timer_arm(loop->timer, at);
     loop->armed_ns = at;
@@ -384,6 +395,7 @@ static int turn(rmd_loop *loop, rmd_deadline deadline)
     int n = rmdi_poll_wait(loop->epoll, events, EVENTS_PER_TURN, wake_up_at(loop, deadline));
     for (int i = 0; i < n; i++)
         ran += deliver(loop, &events[i]);
+    rmdi_sources_admit(loop);
     ran += run_timers(loop);
     ran += run_always_ready(loop);
     return ran;

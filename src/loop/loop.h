@@ -37,4 +37,10 @@ bool rmdi_loop_is_here(rmd_loop *loop);
 /* Is the calling thread the one that opened the loop or turned it last? */
 bool rmdi_loop_is_mine(rmd_loop *loop);
 
+/* As rmd_loop_watch, but the descriptor is watched only after a pause (2 ms): for one that
+ * most often has done its work before, so that neither its registration nor its hang-up
+ * costs anything. Not for regular files. */
+int rmdi_loop_watch_later(rmd_loop *loop, rmd_source **source, int fd, unsigned events,
+                          rmd_source_fn *fn, void *ctx);
+
 #endif

@@ -25,6 +25,8 @@ struct rmd_source {
     rmdi_link link;       /* in loop->sources until its memory is given back */
     rmdi_link dead_link;  /* in loop->dead once it is freed */
     rmdi_link ready_link; /* in loop->always_ready (a regular file), else alone */
+    rmdi_link later_link; /* in loop->later until it is watched, else alone */
+    int64_t later_ns;     /* when that is to be */
     bool dead, background;
     bool counted;    /* keeps a run going: foreground, and able to call back again */
     bool in_epoll;   /* fd is registered */
@@ -52,6 +54,7 @@ struct rmd_loop {
     size_t slots_used, slots_capacity;
     uint32_t free_slot; /* 0: none */
     rmdi_link sources, dead, always_ready;
+    rmdi_link later; /* in the order of their times */
     size_t counted;
     rmdi_timers timers;
     size_t timer_sources;
@@ -77,6 +80,7 @@ void rmdi_sources_bury(rmd_loop *loop);     /* gives back the memory of the dead
 /* Keeps rmd_loop_fd() true, after a change outside a turn: readable at once for posts and
  * what is always ready, else when a timer is due. */
 void rmdi_loop_tell_foreign(rmd_loop *loop);
+void rmdi_sources_admit(rmd_loop *loop); /* watches the later ones whose time has come */
 int rmdi_loop_epoll(rmd_loop *loop, int op, int fd, unsigned events, uint32_t slot);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "loop/loop_private.h"
+#include "port/clock.h"
 #include "port/fd.h"
 #include "port/pidfd.h"
 #include "port/signalfd.h"
@@ -79,6 +80,7 @@ static int new_source(rmd_loop *loop, rmdi_source_kind kind, rmd_source_fn *fn, 
     s->fd = -1;
     rmdi_list_init(&s->ready_link);
     rmdi_list_init(&s->dead_link);
+    rmdi_list_init(&s->later_link);
     int err = take_slot(loop, s);
     if (err < 0) {
         rmdi_free(s);
@@ -130,6 +132,40 @@ int rmd_loop_watch(rmd_loop *loop, rmd_source **source, int fd, unsigned events,
     else if (system)
         err = rmdi_fail_errno(system == EBADF ? EINVAL : system, "watching descriptor %d", fd);
     return finish(source, s, err);
+}
+
+/* ---- watched later ---- */
+
+static const int64_t later_pause_ns = INT64_C(2) * 1000 * 1000;
+
+int rmdi_loop_watch_later(rmd_loop *loop, rmd_source **source, int fd, unsigned events,
+                          rmd_source_fn *fn, void *ctx)
+{
+    rmd_source *s;
+    int err = new_source(loop, RMDI_SOURCE_FD, fn, ctx, &s);
+    if (err < 0)
+        return err;
+    s->fd = fd;
+    s->events = events;
+    s->later_ns = rmdi_clock_monotonic_ns() + later_pause_ns;
+    rmdi_list_append(&loop->later, &s->later_link);
+    return finish(source, s, 0);
+}
+
+void rmdi_sources_admit(rmd_loop *loop)
+{
+    if (rmdi_list_empty(&loop->later))
+        return;
+    for (int64_t now = rmdi_clock_monotonic_ns(); !rmdi_list_empty(&loop->later);) {
+        rmd_source *source = RMDI_CONTAINER(loop->later.next, rmd_source, later_link);
+        if (source->later_ns > now)
+            return;
+        rmdi_list_remove(&source->later_link);
+        if (enter_epoll(source, source->events) == 0)
+            continue;
+        source->later_ns = now + later_pause_ns; /* the kernel has no memory for it: again */
+        rmdi_list_append(&loop->later, &source->later_link);
+    }
 }
 
 int rmd_source_set_events(rmd_source *source, unsigned events)
@@ -285,6 +321,7 @@ static void leave(rmd_source *source)
         rmdi_loop_epoll(loop, EPOLL_CTL_DEL, source->fd, 0, source->slot);
     source->in_epoll = false;
     rmdi_list_remove(&source->ready_link);
+    rmdi_list_remove(&source->later_link);
     switch (source->kind) {
     case RMDI_SOURCE_TIMER:
         rmdi_timers_disarm(&loop->timers, &source->timer);

@@ -375,3 +375,41 @@ TEST(a_child_source_may_be_freed_before_the_end_and_in_its_callback)
     rmd_loop_free(loop);
     CHECK_RESOURCES(&before);
 }
+
+/* ---- watched later ---- */
+
+TEST(a_descriptor_that_is_watched_later_calls_back_all_the_same)
+{
+    int ends[2];
+    seen s = { 0 };
+    rmd_source *source;
+    rmd_loop *loop = open_loop();
+    REQUIRE(pipe(ends) == 0);
+    fill(ends[1]);
+    REQUIRE(rmdi_loop_watch_later(loop, &source, ends[0], RMD_READABLE, note, &s) == 0);
+    CHECK_EQ(rmd_loop_turn(loop, RMD_NOW), 0); /* its time has not come */
+    while (!s.calls)
+        REQUIRE(rmd_loop_turn(loop, RMD_FOREVER) >= 0);
+    CHECK_EQ(s.events, RMD_READABLE);
+    rmd_source_free(source);
+    CHECK_EQ(rmd_loop_run(loop, RMD_FOREVER), 0); /* nothing is left */
+    rmd_loop_free(loop);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+TEST(a_descriptor_that_is_freed_before_it_is_watched_is_forgotten)
+{
+    int ends[2];
+    seen s = { 0 };
+    rmd_source *source;
+    rmd_loop *loop = open_loop();
+    REQUIRE(pipe(ends) == 0);
+    REQUIRE(rmdi_loop_watch_later(loop, &source, ends[0], RMD_READABLE, note, &s) == 0);
+    rmd_source_free(source);
+    close(ends[0]);
+    close(ends[1]);
+    CHECK_EQ(rmd_loop_turn(loop, rmd_after_ms(5)), 0);
+    CHECK_EQ(s.calls, 0);
+    rmd_loop_free(loop);
+}

@@ -108,6 +108,12 @@ int rmdi_fd_read_at(int fd, void *data, size_t len, uint64_t offset)
     return 0;
 }
 
+int rmdi_fd_punch(int fd, uint64_t offset, uint64_t len)
+{
+    int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    return fallocate(fd, mode, (off_t)offset, (off_t)len) < 0 ? errno : 0;
+}
+
 void rmdi_fd_close(int *fd)
 {
     if (*fd >= 0)

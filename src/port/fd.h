@@ -22,6 +22,9 @@ int rmdi_fd_write_at(int fd, const void *data, size_t len, uint64_t offset);
 /* Exactly len bytes from the offset; EIO when the file is shorter. */
 int rmdi_fd_read_at(int fd, void *data, size_t len, uint64_t offset);
 
+/* Gives the space of a part of a file back to the disk; it reads as zeros then. */
+int rmdi_fd_punch(int fd, uint64_t offset, uint64_t len);
+
 /* Closes *fd unless it is -1, and sets it to -1. */
 void rmdi_fd_close(int *fd);
 

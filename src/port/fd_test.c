@@ -109,6 +109,26 @@ TEST(a_short_file_and_a_full_device_are_told)
     CHECK_EQ(rmdi_fd_write_at(full, "abc", 3, 0), ENOSPC);
 }
 
+TEST(a_punched_part_of_a_file_is_given_back_and_reads_as_zeros)
+{
+    enum { LEN = 64 * 1024 };
+    static char data[2 * LEN];
+    int fd;
+    struct stat before, after;
+    memset(data, 'x', sizeof data);
+    REQUIRE(rmdi_fd_temporary(getenv("TMPDIR"), &fd) == 0);
+    REQUIRE(rmdi_fd_write_at(fd, data, sizeof data, 0) == 0 && fstat(fd, &before) == 0);
+    int err = rmdi_fd_punch(fd, LEN, LEN);
+    if (err == EOPNOTSUPP)
+        SKIP("this file system cannot");
+    REQUIRE(fstat(fd, &after) == 0);
+    CHECK_EQ(err, 0);
+    CHECK_INT(after.st_blocks, <, before.st_blocks);
+    CHECK_EQ(after.st_size, before.st_size);
+    CHECK_EQ(rmdi_fd_read_at(fd, data, 2, LEN - 1), 0);
+    CHECK_MEM(data, "x", 2);
+}
+
 TEST(closing_twice_closes_once)
 {
     int fd = dup(1), other;

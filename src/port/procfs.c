@@ -25,6 +25,20 @@ int rmdi_procfs_each(bool (*each)(void *ctx, pid_t pid), void *ctx)
     return 0;
 }
 
+pid_t rmdi_procfs_newest(void)
+{
+    char text[128];
+    int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        close(fd);
+    if (n <= 0)
+        return 0;
+    text[n] = 0;
+    const char *last = strrchr(text, ' ');
+    return last ? (pid_t)atoi(last) : 0;
+}
+
 static int open_file(pid_t pid, const char *file)
 {
     char path[64];
@@ -128,7 +142,7 @@ static bool search_process(struct search *s, pid_t pid, bool *empty)
     return found;
 }
 
-bool rmdi_procfs_environment(pid_t pid, const char *name, char *value, size_t size)
+int rmdi_procfs_environment(pid_t pid, const char *name, char *value, size_t size)
 {
     enum { TRIES = 100 };
     static const struct timespec pause = { .tv_nsec = 100 * 1000 };
@@ -142,5 +156,5 @@ bool rmdi_procfs_environment(pid_t pid, const char *name, char *value, size_t si
         found = search_process(&s, pid, &empty);
     }
     value[found ? s.used : 0] = 0;
-    return found;
+    return found ? 1 : empty && executing ? -1 : 0;
 }

@@ -8,16 +8,21 @@
 #include <sys/types.h>
 
 /* Calls each(ctx, pid) for every process until it returns false. 0 or an errno value
- * (no /proc, no descriptor left). Processes come and go meanwhile. */
+ * (no /proc, no descriptor left). Processes come and go meanwhile: the list is made in
+ * advance, so those that are started during the walk are missed. */
 int rmdi_procfs_each(bool (*each)(void *ctx, pid_t pid), void *ctx);
+
+/* The number that was given out last, to a process or a thread; 0 when it is not known.
+ * Numbers grow by one until they begin anew. */
+pid_t rmdi_procfs_newest(void);
 
 /* The process group of pid, and whether it is a zombie; -1 when it is gone. */
 pid_t rmdi_procfs_group(pid_t pid, bool *zombie);
 
 /* Looks for NAME=value in the environment that pid was executed with. Copies up to
- * size - 1 bytes of the value and a NUL into value. False when there is none, the
- * process is gone, or we may not look. A process that is just being executed has none
- * yet: it is waited for, at most about 10 ms. */
-bool rmdi_procfs_environment(pid_t pid, const char *name, char *value, size_t size);
+ * size - 1 bytes of the value and a NUL into value. 1; 0 when there is none, the process
+ * is gone, or we may not look. A process that is just being executed has none yet: it is
+ * waited for about 10 ms, then the answer is -1. */
+int rmdi_procfs_environment(pid_t pid, const char *name, char *value, size_t size);
 
 #endif

@@ -48,8 +48,8 @@ TEST(a_variable_is_found_wherever_the_chunks_of_the_environment_end)
         filler[1] = '=';
         filler[before - 1] = 0; /* MARK= begins at offset `before` */
         pid_t pid = process_with(envp, &leash);
-        bool found = rmdi_procfs_environment(pid, "MARK", value, sizeof value);
-        if (!CHECK(found) || !CHECK_STR(value, "some value"))
+        int found = rmdi_procfs_environment(pid, "MARK", value, sizeof value);
+        if (!CHECK_EQ(found, 1) || !CHECK_STR(value, "some value"))
             printf("with %d bytes before it\n", before);
         end(pid, leash);
     }
@@ -68,11 +68,11 @@ TEST(a_process_that_is_being_executed_is_waited_for)
                          .fds = fds,
                          .fds_len = 3 };
     REQUIRE(rmdi_spawn_program(&spawn, &pid) == 0);
-    while (!rmdi_procfs_environment(pid, "MARK", value, sizeof value))
+    while (rmdi_procfs_environment(pid, "MARK", value, sizeof value) != 1)
         ; /* until it has been executed for the first time */
     int missed = 0;
     for (int i = 0; i < 2000; i++)
-        missed += !rmdi_procfs_environment(pid, "MARK", value, sizeof value);
+        missed += rmdi_procfs_environment(pid, "MARK", value, sizeof value) == 0;
     CHECK_EQ(missed, 0);
     close(in[0]);
     end(pid, in[1]);
@@ -82,9 +82,9 @@ static bool look_up(char *const *envp, const char *name, char *value, size_t siz
 {
     int leash;
     pid_t pid = process_with(envp, &leash);
-    bool found = rmdi_procfs_environment(pid, name, value, size);
+    int found = rmdi_procfs_environment(pid, name, value, size);
     end(pid, leash);
-    return found;
+    return found == 1;
 }
 
 TEST(only_the_whole_name_counts)
@@ -113,7 +113,7 @@ TEST(a_process_that_is_gone_has_neither_environment_nor_group)
     bool zombie;
     pid_t pid = process_with(envp, &leash);
     end(pid, leash);
-    CHECK(!rmdi_procfs_environment(pid, "MARK", value, sizeof value));
+    CHECK_EQ(rmdi_procfs_environment(pid, "MARK", value, sizeof value), 0);
     CHECK_EQ(rmdi_procfs_group(pid, &zombie), -1);
 }
 
@@ -141,6 +141,20 @@ TEST(the_group_is_read_behind_a_hostile_name_and_a_zombie_is_known)
     CHECK_EQ(rmdi_procfs_group(pid, &zombie), pid);
     CHECK(zombie);
     waitpid(pid, NULL, 0);
+}
+
+TEST(the_newest_number_is_that_of_the_last_fork)
+{
+    pid_t before = rmdi_procfs_newest(), pid = fork();
+    if (pid == 0)
+        _exit(0);
+    waitpid(pid, NULL, 0);
+    CHECK_INT(before, >, 0);
+    pid_t after = rmdi_procfs_newest();
+    if (after < before)
+        SKIP("numbers began anew");
+    CHECK_INT(before, <, pid);
+    CHECK_INT(after, >=, pid);
 }
 
 static bool count_until_ours(void *ctx, pid_t pid)
