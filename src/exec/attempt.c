@@ -123,15 +123,21 @@ static int spawn_as_script(rmdi_spawn *spawn, pid_t *pid)
     return err;
 }
 
+/* Executes what stands at spawn->path. */
+static int spawn_file(rmdi_attempt *attempt, rmdi_spawn *spawn)
+{
+    int err = rmdi_spawn_program(spawn, &attempt->pid);
+    if (err == ENOEXEC)
+        err = spawn_as_script(spawn, &attempt->pid);
+    return err ? explain_spawn(attempt, spawn->path, err) : 0;
+}
+
 static int spawn(rmdi_attempt *attempt, const int theirs[3], char *const *envp)
 {
     const rmdi_command *command = attempt->command;
+    rmdi_path_cache *programs = attempt->host->programs;
     char path[PATH_MAX];
     int fds[RMDI_SPAWN_FDS_MAX];
-    int err = rmdi_path_find_again(attempt->host->programs, command->argv[0],
-                                   rmdi_env_get(envp, "PATH"), command->dir, path);
-    if (err < 0)
-        return err;
     memcpy(fds, theirs, 3 * sizeof *fds);
     if (command->fds_len)
         memcpy(fds + 3, command->fds, command->fds_len * sizeof *fds);
@@ -141,12 +147,15 @@ static int spawn(rmdi_attempt *attempt, const int theirs[3], char *const *envp)
                          .dir = command->dir,
                          .fds = fds,
                          .fds_len = 3 + command->fds_len };
-    err = rmdi_spawn_program(&spawn, &attempt->pid);
-    if (err) /* it may have been moved since */
-        rmdi_path_forget(attempt->host->programs);
-    if (err == ENOEXEC)
-        err = spawn_as_script(&spawn, &attempt->pid);
-    return err ? explain_spawn(attempt, path, err) : 0;
+    for (bool known = programs->found != NULL;; known = false) {
+        int err = rmdi_path_find_again(programs, command->argv[0], rmdi_env_get(envp, "PATH"),
+                                       command->dir, path);
+        if (err == 0)
+            err = spawn_file(attempt, &spawn);
+        if (!known || (err != RMD_ENOENT && err != RMD_EACCES && err != RMD_EEXEC))
+            return err;
+        rmdi_path_forget(programs); /* it may have been moved since: once more from the start */
+    }
 }
 
 static int spawn_listed(rmdi_attempt *attempt, const int theirs[3])

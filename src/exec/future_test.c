@@ -168,7 +168,7 @@ TEST(callbacks_run_once_in_their_order_on_the_keeper)
     rmd_future *future = run_gated(pool, &gate);
     for (intptr_t i = 0; i < 3; i++)
         CHECK_EQ(rmd_future_on_end(future, on_end, (void *)i), 0);
-    CHECK_EQ(seen.used, 0);
+    CHECK_EQ(rmd_atomic_load(&seen.done, RMD_ACQUIRE), 0);
     end_gated(gate);
     wait_for_calls(3);
     for (int i = 0; i < 3; i++)

@@ -80,6 +80,18 @@ static void remember(rmdi_path_cache *cache, const char *name, const char *path,
         rmdi_path_forget(cache);
 }
 
+/* With a relative directory in it the answer depends on where one is. */
+static bool is_absolute(const char *path)
+{
+    for (;; path++) {
+        if (*path != '/')
+            return false;
+        path += strcspn(path, ":");
+        if (!*path)
+            return true;
+    }
+}
+
 int rmdi_path_find_again(rmdi_path_cache *cache, const char *name, const char *path,
                          const char *dir, char *found)
 {
@@ -88,8 +100,7 @@ int rmdi_path_find_again(rmdi_path_cache *cache, const char *name, const char *p
         return 0;
     }
     int err = rmdi_path_find(name, path, dir, found);
-    /* Only what was searched for, and means the same in every directory. */
-    if (err == 0 && path && *found == '/' && !strchr(name, '/'))
+    if (err == 0 && path && !strchr(name, '/') && is_absolute(path))
         remember(cache, name, path, found);
     return err;
 }

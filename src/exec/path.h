@@ -15,7 +15,8 @@ int rmdi_path_find(const char *name, const char *path, const char *dir, char *fo
 
 /* The last answer, for tasks that all run the same program: looking through PATH costs
  * several system calls. Zeroed is empty. As with a shell's own memory of this kind, a
- * program that appears earlier in PATH later on is not noticed. */
+ * program that appears earlier in PATH later on is not noticed. Where PATH has a relative
+ * directory nothing is remembered. */
 typedef struct rmdi_path_cache {
     char *name, *path;
     char *found;

@@ -114,3 +114,17 @@ TEST(what_was_found_is_remembered_until_it_is_forgotten)
     CHECK_EQ(rmdi_path_find_again(&cache, "tool", "/nowhere", NULL, found), RMD_ENOENT);
     rmdi_path_forget(&cache);
 }
+
+TEST(what_depends_on_the_directory_is_not_remembered)
+{
+    static const char *const paths[] = { ".:/bin:/usr/bin", "/bin:/usr/bin:", ":/bin:/usr/bin",
+                                         "/usr/bin::/bin", "" };
+    rmdi_path_cache cache = { 0 };
+    make_folders();
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        int err = rmdi_path_find_again(&cache, "ls", paths[i], "a", found);
+        CHECK(err == 0 || !*paths[i]);
+        CHECK(cache.found == NULL);
+    }
+    rmdi_path_forget(&cache);
+}

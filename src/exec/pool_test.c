@@ -13,8 +13,9 @@
 static void refuse(const char *kind, const char *word)
 {
     rmd_pool *pool = NULL;
-    if (!CHECK_EQ(rmd_pool_open(&pool, kind, NULL, soon()), RMD_EINVAL) |
-        !CHECK_CONTAINS(rmd_error_detail(), word))
+    bool refused = CHECK_EQ(rmd_pool_open(&pool, kind, NULL, soon()), RMD_EINVAL);
+    bool named = CHECK_CONTAINS(rmd_error_detail(), word);
+    if (!refused || !named)
         fprintf(stderr, "kind \"%s\"\n", kind);
     CHECK(pool == NULL);
 }
@@ -184,6 +185,9 @@ TEST(in_a_fork_the_handles_answer_that_they_are_not_its_own)
 TEST(a_fork_may_open_a_pool_of_its_own)
 {
     int status;
+#if defined(__SANITIZE_THREAD__)
+    SKIP("the thread sanitizer allows no threads in a fork of a process with threads");
+#endif
     rmd_pool *pool = open_pool("programs:1");
     rmd_future *future = run(pool, "sleep 60");
     pid_t pid = fork();

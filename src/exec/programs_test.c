@@ -314,6 +314,29 @@ TEST(what_cannot_be_executed_is_named)
     CHECK_RESOURCES(&before);
 }
 
+TEST(a_program_that_was_moved_is_looked_for_again)
+{
+    char path[1200], a[512], b[512], from[600], to[600];
+    const char *const env[] = { path, NULL };
+    snprintf(a, sizeof a, "%s/a", getenv("TMPDIR"));
+    snprintf(b, sizeof b, "%s/b", getenv("TMPDIR"));
+    snprintf(from, sizeof from, "%s/tool", a);
+    snprintf(to, sizeof to, "%s/tool", b);
+    snprintf(path, sizeof path, "PATH=%s:%s", a, b);
+    REQUIRE(mkdir(a, 0755) == 0 && mkdir(b, 0755) == 0 && symlink("/bin/true", from) == 0);
+    rmd_pool *pool = open_pool("programs:1");
+    for (int i = 0; i < 3; i++) {
+        CHECK_END(
+            run_argv(pool, (const char *const[]){ "tool", NULL }, (rmd_command){ .env = env }),
+            RMD_OUTCOME_OK, 0);
+        CHECK_EQ(i == 1 ? rename(from, to) : 0, 0);
+    }
+    CHECK_EQ(unlink(to), 0);
+    CHECK_END(run_argv(pool, (const char *const[]){ "tool", NULL }, (rmd_command){ .env = env }),
+              RMD_OUTCOME_FAILED, RMD_ENOENT);
+    close_pool(pool);
+}
+
 TEST(arguments_that_are_too_long_fail_that_task_only)
 {
     static char argument[200 * 1024];

@@ -470,7 +470,7 @@ TEST(without_memory_a_loop_fails_cleanly_at_each_place)
 TEST(without_descriptors_a_loop_fails_cleanly_at_each_place)
 {
     int ends[2], failures = 0, err;
-    struct rlimit before, tight;
+    struct rlimit before = { 0 }, tight;
     kit_resources stock;
     REQUIRE(pipe(ends) == 0 && getrlimit(RLIMIT_NOFILE, &before) == 0);
     kit_resources_take(&stock);

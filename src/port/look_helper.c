@@ -20,6 +20,8 @@ static void tell_descriptors(FILE *out)
         target[len] = 0;
         fprintf(out, "fd %s %s\n", entry->d_name, target);
     }
+    if (folder)
+        closedir(folder);
 }
 
 static void tell_signals(FILE *out)
