@@ -145,11 +145,12 @@ static enum verdict judge(const kit_case *c, int status, bool in_time, int outpu
 {
     bool failed = kit_failures() > 0;
     if (in_time && !failed && WIFEXITED(status) && WEXITSTATUS(status) == STATUS_SKIPPED) {
-        printf("skip  %s: %s\n", c->name, kit_skip_cause());
+        printf("skip  %s: %s\n", c->name, kit_remarked());
         return SKIPPED;
     }
     if (in_time && !failed && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-        printf("pass  %s\n", c->name);
+        const char *remark = kit_remarked();
+        printf("pass  %s%s%s\n", c->name, *remark ? ": " : "", remark);
         return PASSED;
     }
     print_output(output);

@@ -84,6 +84,9 @@ bool kit_check_mem(const void *a, const void *b, size_t size, const char *file, 
                    const char *text);
 _Noreturn void kit_skip(const char *cause);
 
+/* A line that is shown with the case's success; the last one counts. */
+void kit_remark(const char *text);
+
 /* The path of a program in the folder of this test program, "exec-spin_helper", say. The text
  * stays valid; not for two threads at once. */
 const char *kit_helper(const char *name);

@@ -78,6 +78,8 @@ int kit_alloc(int (*scenario)(void *arg), void *arg, int expected)
     while (n < RUNS_MAX && run(n, scenario, arg, expected))
         n++;
     CHECK_INT(n, <, RUNS_MAX);
-    printf("every one of %d allocations failed once\n", n - 1);
+    char text[64];
+    snprintf(text, sizeof text, "each of %d allocations failed once", n - 1);
+    kit_remark(text);
     return n;
 }

@@ -5,8 +5,8 @@
 
 /* Runs the scenario again and again; in run n, from 1, the n-th allocation fails, until a run
  * needs fewer than n. A run must return 0, or 'expected' (RMD_ENOMEM) when its allocation failed;
- * when it returns, everything it allocated must be released. Both are CHECKed. Prints and returns
- * the number of runs; a scenario that never ends the series fails at run 100000.
+ * when it returns, everything it allocated must be released. Both are CHECKed. Returns the number
+ * of runs, and shows it with the case; a scenario that never ends the series fails at run 100000.
  *
  * Only one series at a time. The scenario may use threads, but has joined them when it returns. */
 int kit_alloc(int (*scenario)(void *arg), void *arg, int expected);

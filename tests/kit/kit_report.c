@@ -14,7 +14,7 @@ enum { SHOWN_BYTES = 32 };
 
 typedef struct report {
     atomic_int failures;
-    char skip_cause[256];
+    char remark[256]; /* the cause of a skip, or what a case tells with its success */
 } report;
 
 static report *shared;
@@ -29,7 +29,7 @@ void kit_report_open(void)
 void kit_report_reset(void)
 {
     atomic_store(&shared->failures, 0);
-    shared->skip_cause[0] = '\0';
+    shared->remark[0] = '\0';
 }
 
 int kit_failures(void)
@@ -37,9 +37,9 @@ int kit_failures(void)
     return atomic_load(&shared->failures);
 }
 
-const char *kit_skip_cause(void)
+const char *kit_remarked(void)
 {
-    return shared->skip_cause;
+    return shared->remark;
 }
 
 /* One write per failure, so that the lines of two threads do not mix. */
@@ -74,9 +74,14 @@ void kit_require(bool held, const char *file, int line, const char *text)
     _exit(1);
 }
 
+void kit_remark(const char *text)
+{
+    snprintf(shared->remark, sizeof shared->remark, "%s", text);
+}
+
 void kit_skip(const char *cause)
 {
-    snprintf(shared->skip_cause, sizeof shared->skip_cause, "%s", cause);
+    kit_remark(cause);
     fflush(NULL);
     _exit(77);
 }

@@ -78,11 +78,18 @@ static void take_threads_and_children(void)
     closedir(folder);
 }
 
+/* The thread sanitizer makes such a file at the start of each process; of one that is killed at
+ * that moment it stays. */
+static bool is_sanitizers(const char *path)
+{
+    return strstr(path, "/tsan.rodata.") != NULL;
+}
+
 static int take_file(const char *path, const struct stat *status, int kind, struct FTW *where)
 {
     (void)status;
     (void)kind;
-    if (where->level > 0)
+    if (where->level > 0 && !is_sanitizers(path))
         add("file %s", path);
     return 0;
 }
