@@ -18,8 +18,6 @@
 
 RMD_BEGIN
 
-typedef struct rmd_group rmd_group;
-
 enum { RMD_STDIN = 0, RMD_STDOUT = 1, RMD_STDERR = 2 };
 
 typedef enum rmd_stream_kind {
@@ -27,7 +25,8 @@ typedef enum rmd_stream_kind {
     RMD_STREAM_NULL,        /* /dev/null */
     RMD_STREAM_INHERIT,     /* the same descriptor of the process that owns the pool */
     RMD_STREAM_FD,          /* .fd, borrowed until the task has ended */
-    RMD_STREAM_FILE,        /* .path: read; or written, emptied first unless .append */
+    RMD_STREAM_FILE,        /* .path: read; or written, emptied first unless .append; made
+                             * with mode 0666 less the umask */
     RMD_STREAM_BYTES,       /* stdin only: .bytes through a pipe */
     RMD_STREAM_CAPTURE,     /* output: all of it is kept, see rmd_future_read() */
     RMD_STREAM_TAIL,        /* output: counted, and the last 64 KiB are kept */
@@ -35,8 +34,9 @@ typedef enum rmd_stream_kind {
 } rmd_stream_kind;
 
 /* Gets output as it comes, on the pool's keeper thread, in pieces of at most 64 KiB;
- * data is borrowed for the call. len 0: the stream is at its end. It must not block
- * for long: the other tasks of the pool wait meanwhile. */
+ * data is borrowed for the call. len 0: the stream is at its end, once for each attempt
+ * that was started. It must not block for long: the other tasks of the pool wait
+ * meanwhile. */
 typedef void rmd_sink_fn(void *ctx, int stream, const void *data, size_t len);
 
 typedef struct rmd_stream {
@@ -67,8 +67,9 @@ typedef struct rmd_limits {
 } rmd_limits;
 
 typedef struct rmd_command {
-    size_t size;             /* sizeof(rmd_command) */
-    const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH */
+    size_t size;             /* sizeof(rmd_command), exactly: else RMD_EINVAL */
+    const char *const *argv; /* NULL-terminated; argv[0] is looked up in the PATH
+                              * of its own environment */
     const char *const *envp; /* NULL-terminated; NULL: as it was when the pool opened */
     const char *const *env;  /* "NAME=value" added to envp, or replacing; NULL: none */
     const char *dir;         /* where it runs; NULL: where the owner is */
@@ -76,10 +77,10 @@ typedef struct rmd_command {
     const int *fds; /* further descriptors: fds[i] becomes 3 + i; borrowed until the end */
     size_t fds_len; /* every other descriptor is closed in the program */
     rmd_limits limits;
-    rmd_group *group; /* counts and cancels it with others; borrowed until its end */
-    const char *name; /* for messages; NULL: argv[0] */
-    int64_t full_ms;  /* queue full: 0: wait; < 0: RMD_EFULL at once; > 0: wait so long */
-    void *ctx;        /* the user's own, see rmd_future_ctx() */
+    struct rmd_group *group; /* counts and cancels it with others; borrowed until its end */
+    const char *name;        /* for messages; NULL: argv[0] */
+    int64_t full_ms;         /* queue full: 0: wait; < 0: RMD_EFULL at once; > 0: wait so long */
+    void *ctx;               /* the user's own, see rmd_future_ctx() */
 } rmd_command;
 
 RMD_END

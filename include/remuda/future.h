@@ -44,9 +44,10 @@ typedef struct rmd_exit {
 } rmd_exit;
 
 /* Waits for the end of the task. 0 when it has ended, however it did; RMD_ETIMEDOUT
- * changes nothing about the task; RMD_EDEADLK when called from a callback of the same
- * pool, which would wait for itself. On a pool that lives on the caller's own loop
- * (rmd_pool_options.loop) it turns that loop meanwhile. */
+ * changes nothing about the task; RMD_EDEADLK for one that has not ended, from a callback of
+ * the same pool, which would wait for itself; RMD_EFORKED in a child that was forked. On a
+ * pool that lives on the caller's own loop (rmd_pool_options.loop) it turns that loop
+ * meanwhile. */
 RMD_API int rmd_future_wait(rmd_future *future, rmd_deadline deadline) RMD_NODISCARD;
 
 /* RMD_PENDING until the end. Never blocks. */
@@ -59,7 +60,7 @@ RMD_API int rmd_future_exit(const rmd_future *future, const rmd_exit **exit);
 /* Reads captured output (RMD_STDOUT or RMD_STDERR) of an ended task: up to len bytes
  * from offset into buffer. Returns how many (0: at the end), or RMD_EBUSY before the
  * end, RMD_EINVAL when the stream was not captured, RMD_EIO. Reads from a temporary
- * file what did not fit in memory. */
+ * file what did not fit in memory, and blocks no longer than that takes. */
 RMD_API int64_t rmd_future_read(const rmd_future *future, int stream, uint64_t offset, void *buffer,
                                 size_t len);
 
@@ -71,7 +72,7 @@ RMD_API int rmd_future_cancel(rmd_future *future);
 /* Called once when the task has ended; also when it had ended before. It runs on the
  * pool's keeper thread (after the pool was drained: on the calling thread), never from
  * inside rmd_pool_exec(). The future is borrowed for the call; freeing it there is
- * allowed. Errors: RMD_ENOMEM. Several callbacks run in the order given. */
+ * allowed. Errors: RMD_ENOMEM, RMD_EFORKED. Several callbacks run in the order given. */
 typedef void rmd_future_fn(rmd_future *future, void *ctx);
 RMD_API int rmd_future_on_end(rmd_future *future, rmd_future_fn *fn, void *ctx);
 

@@ -30,7 +30,7 @@ RMD_BEGIN
 typedef struct rmd_pool rmd_pool;
 
 typedef struct rmd_pool_options {
-    size_t size;               /* sizeof(rmd_pool_options) */
+    size_t size;               /* sizeof(rmd_pool_options), exactly: else RMD_EINVAL */
     const char *name;          /* for messages and the keeper thread; NULL: the kind */
     unsigned queue_max;        /* tasks that wait for a worker; 0: 1024 */
     rmd_loop *loop;            /* borrowed until the pool is freed: the pool lives on this loop,
@@ -44,15 +44,19 @@ typedef struct rmd_pool_options {
 /* Opens a pool. kind is `kind[:N][?key=value&…]`; N workers, by default as many as there
  * are usable processors (affinity and cgroup quota). Keys: queue (queue_max). Options
  * may be NULL; they are copied. Errors: RMD_EINVAL naming the part of kind that is not
- * understood, RMD_EGUARD (see rmd_start), RMD_ENOMEM, RMD_EMFILE, RMD_EAGAIN. */
+ * understood, RMD_EGUARD (see rmd_start), RMD_ENOMEM, RMD_EMFILE, RMD_EAGAIN; *pool is
+ * untouched then. A programs pool opens at once: the deadline is for kinds that must reach
+ * others first, and then gives RMD_ETIMEDOUT. As long as it is open, leave SIGCHLD as it is,
+ * and do not wait for any child (waitpid(-1, …)): the ends of the programs are the pool's. */
 RMD_API int rmd_pool_open(rmd_pool **pool, const char *kind, const rmd_pool_options *options,
                           rmd_deadline deadline) RMD_NODISCARD;
 
 /* Submits a command, which is copied. *future gets the handle, to be freed by the caller;
  * future may be NULL when nobody wants it. When the queue is full it waits (see
  * rmd_command.full_ms), but from a callback answers RMD_EFULL. A program that does not
- * exist is not an error here: the task then ends FAILED. Errors: RMD_EINVAL, RMD_ECLOSED,
- * RMD_EFULL, RMD_ENOTSUP (this kind runs no commands), RMD_ENOMEM. */
+ * exist is not an error here: the task then ends FAILED. Errors, with *future untouched:
+ * RMD_EINVAL, RMD_ECLOSED, RMD_EFULL, RMD_ENOTSUP (this kind runs no commands), RMD_ENOMEM,
+ * RMD_EFORKED. */
 RMD_API int rmd_pool_exec(rmd_pool *pool, rmd_future **future, const rmd_command *command)
     RMD_NODISCARD;
 
@@ -82,7 +86,7 @@ RMD_API int rmd_pool_resume(rmd_pool *pool);
 /* The account so far; it balances at every moment. Never blocks. */
 RMD_API int rmd_pool_census(rmd_pool *pool, rmd_census *census);
 
-/* Number of workers. */
+/* Number of workers; 0 of NULL. Never blocks; any thread, and a forked child. */
 RMD_API unsigned rmd_pool_size(const rmd_pool *pool);
 
 /* RMD_EBUSY unless drained. Futures may be freed after it. NULL is fine. Never blocks. */

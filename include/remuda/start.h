@@ -14,7 +14,8 @@ RMD_BEGIN
  * does that work and never returns. It starts nothing itself.
  *
  * A program that cannot call it needs the installed helper `remuda-guard`; when neither
- * is there, opening a programs pool fails with RMD_EGUARD. Never blocks. */
+ * is there, opening a programs pool fails with RMD_EGUARD. argc and argv are borrowed for the
+ * call and left as they are; there is no error to look for. Never blocks. */
 RMD_API int rmd_start(int *argc, char ***argv);
 
 RMD_END

@@ -13,6 +13,7 @@
 #include "exec/attempt.h"
 
 #include "base/alloc.h"
+#include "base/decimal.h"
 #include "base/error.h"
 #include "exec/attempt_id.h"
 #include "exec/environment.h"
@@ -25,7 +26,6 @@
 #include "port/spawn.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -66,9 +66,12 @@ typedef struct own_marks {
 static void write_marks(const rmdi_attempt *attempt, own_marks *marks)
 {
     const char *outer = attempt->host->outer_id;
-    snprintf(marks->id, sizeof marks->id, RMDI_ATTEMPT_ID_NAME "=%s%s%s-%" PRIu64,
-             outer ? outer : "", outer ? "/" : "", rmdi_guard_instance(), attempt->number);
-    snprintf(marks->ordinal, sizeof marks->ordinal, "REMUDA_ATTEMPT=%u", attempt->ordinal);
+    char *end = stpcpy(marks->id, RMDI_ATTEMPT_ID_NAME "=");
+    if (outer) /* at most RMDI_ATTEMPT_ID_MAX with what follows */
+        end = stpcpy(stpcpy(end, outer), "/");
+    end = stpcpy(stpcpy(end, rmdi_guard_instance()), "-");
+    rmdi_decimal(end, attempt->number);
+    rmdi_decimal(stpcpy(marks->ordinal, "REMUDA_ATTEMPT="), attempt->ordinal);
 }
 
 /* The environment of the program: the command's or the pool's, what the command adds, and
@@ -86,7 +89,7 @@ static char **make_environment(const rmdi_attempt *attempt, own_marks *marks)
     return env;
 }
 
-/* posix_spawn tells only an errno value: find out whether the directory was meant. */
+/* Of a failed start we know only the errno value: find out whether the directory was meant. */
 static int explain_spawn(const rmdi_attempt *attempt, const char *path, int err)
 {
     const char *dir = attempt->command->dir;
@@ -102,7 +105,7 @@ static int explain_spawn(const rmdi_attempt *attempt, const char *path, int err)
 }
 
 /* A text file without "#!" is run by the shell, as a shell itself would do it. */
-static int spawn_as_script(rmdi_spawn *spawn, pid_t *pid)
+static int spawn_as_script(rmdi_spawn *spawn, rmdi_spawned *child)
 {
     size_t n = 0;
     while (spawn->argv[n])
@@ -117,7 +120,7 @@ static int spawn_as_script(rmdi_spawn *spawn, pid_t *pid)
     rmdi_spawn script = *spawn;
     script.path = shell;
     script.argv = argv;
-    int err = file ? rmdi_spawn_program(&script, pid) : ENOMEM;
+    int err = file ? rmdi_spawn_program(&script, child) : ENOMEM;
     rmdi_free(file);
     rmdi_free(argv);
     return err;
@@ -126,10 +129,15 @@ static int spawn_as_script(rmdi_spawn *spawn, pid_t *pid)
 /* Executes what stands at spawn->path. */
 static int spawn_file(rmdi_attempt *attempt, rmdi_spawn *spawn)
 {
-    int err = rmdi_spawn_program(spawn, &attempt->pid);
+    rmdi_spawned child;
+    int err = rmdi_spawn_program(spawn, &child);
     if (err == ENOEXEC)
-        err = spawn_as_script(spawn, &attempt->pid);
-    return err ? explain_spawn(attempt, spawn->path, err) : 0;
+        err = spawn_as_script(spawn, &child);
+    if (err)
+        return explain_spawn(attempt, spawn->path, err);
+    attempt->pid = child.pid;
+    attempt->pidfd = child.pidfd;
+    return 0;
 }
 
 static int spawn(rmdi_attempt *attempt, const int theirs[3], char *const *envp)
@@ -193,21 +201,14 @@ static int undo_spawn(rmdi_attempt *attempt, int err)
     snprintf(detail, sizeof detail, "%s", rmd_error_detail());
     signal_group(attempt, SIGKILL);
     rmdi_guard_leave(attempt->slot);
-    while (waitpid(attempt->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    rmdi_child_bury(attempt->pid);
     return rmdi_fail_copy(err, detail);
 }
 
 static int follow(rmdi_attempt *attempt)
 {
-    int err = rmdi_source_follow(attempt->child, attempt->pid);
-    if (err == 0)
-        return 0;
-    if (err != RMD_ENOENT)
-        return undo_spawn(attempt, err);
-    rmdi_guard_leave(attempt->slot);
-    rmdi_streams_drain(attempt);
-    return rmdi_fail(RMD_ELOST, "%s", lost_detail);
+    int err = rmdi_source_follow(attempt->child, attempt->pidfd);
+    return err < 0 ? undo_spawn(attempt, err) : 0;
 }
 
 /* All that can run out is taken before the program starts: one that cannot be followed must
@@ -222,8 +223,7 @@ static void set_result(rmdi_attempt *attempt, rmd_outcome outcome, int error, co
 
 int rmdi_attempt_refuse(rmdi_attempt *attempt, int err)
 {
-    set_result(attempt, err == RMD_ELOST ? RMD_OUTCOME_LOST : RMD_OUTCOME_FAILED, err,
-               rmd_error_detail());
+    set_result(attempt, RMD_OUTCOME_FAILED, err, rmd_error_detail());
     rmd_source_free(attempt->ladder);
     rmd_source_free(attempt->child);
     attempt->ladder = attempt->child = NULL;

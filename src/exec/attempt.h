@@ -33,6 +33,7 @@ typedef struct rmdi_attempt_host {
     char *scratch;             /* RMDI_READ_MAX bytes to read into */
     int null;                  /* /dev/null */
     rmdi_path_cache *programs; /* where the last one was found */
+    bool quick; /* the last one ended soon and wrote little: as the next one will, perhaps */
     void (*ended)(void *task, rmdi_attempt *attempt);
 } rmdi_attempt_host;
 
@@ -45,6 +46,7 @@ struct rmdi_attempt {
     uint64_t number; /* in the guard's table */
     uint32_t slot;
     pid_t pid;    /* 0: not started */
+    int pidfd;    /* of a started one, until its source takes it over */
     bool started; /* the program was started, whatever came of it */
     rmd_source *child;
     int pipes[3]; /* our ends: stdin's to write, the others to read; -1: none */
@@ -75,8 +77,7 @@ void rmdi_attempt_init(rmdi_attempt *attempt, const rmdi_attempt_host *host,
 /* Starts it. On success host->ended(task, attempt) is called once, later, from the
  * loop. On failure (the program cannot be executed, a file not opened, RMD_EAGAIN,
  * RMD_EMFILE, RMD_ENOMEM) nothing runs, and the result says why; attempt->started tells
- * whether it ran for a moment all the same. RMD_ELOST: it has, and somebody else in this
- * process has reaped it. */
+ * whether it ran for a moment all the same. */
 int rmdi_attempt_start(rmdi_attempt *attempt);
 
 /* The same failure without an attempt to start it. Returns err. */

@@ -87,7 +87,10 @@ static int check_limits(const rmd_limits *limits)
     for (size_t i = 0; limits->ladder && i < limits->ladder_len; i++)
         if (limits->ladder[i].signal < 1 || limits->ladder[i].signal >= _NSIG ||
             limits->ladder[i].wait_ms < 0)
-            return rmdi_fail(RMD_EINVAL, "command: step %zu of the kill ladder", i + 1);
+            return rmdi_fail(RMD_EINVAL,
+                             "command: step %zu of the kill ladder: no signal %d, or a wait "
+                             "of %lld ms",
+                             i + 1, limits->ladder[i].signal, (long long)limits->ladder[i].wait_ms);
     return 0;
 }
 

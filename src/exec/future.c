@@ -136,7 +136,8 @@ int64_t rmd_future_read(const rmd_future *future, int stream, uint64_t offset, v
                         size_t len)
 {
     if (!future || (!buffer && len) || (stream != RMD_STDOUT && stream != RMD_STDERR))
-        return rmdi_fail(RMD_EINVAL, "read: future, stream %d, buffer", stream);
+        return rmdi_fail(RMD_EINVAL, "read: needs a future, a buffer, and stream 1 or 2, not %d",
+                         stream);
     if (!rmdi_future_ended(future))
         return rmdi_fail(RMD_EBUSY, "task %llu has not ended", (unsigned long long)future->id);
     return future->ops->read(future, stream, offset, buffer, len);

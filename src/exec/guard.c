@@ -116,10 +116,14 @@ static int spawn_guard(int lifeline, int null)
                          .fds = fds,
                          .fds_len = 5,
                          .new_session = true };
-    int err = rmdi_spawn_program(&spawn, &guard.pid);
+    rmdi_spawned child;
+    int err = rmdi_spawn_program(&spawn, &child);
     rmdi_free(env);
-    if (!err)
+    if (!err) {
+        guard.pid = child.pid;
+        rmdi_fd_close(&child.pidfd);
         return 0;
+    }
     int code = rmdi_error_from_errno(err);
     if (code != RMD_ENOENT && code != RMD_EACCES && code != RMD_EEXEC)
         return rmdi_fail_errno(err, "the guard process %s", spawn.path);
@@ -155,8 +159,8 @@ static void stop_guard(void)
     rmdi_fd_close(&guard.lifeline);
     if (guard.pid > 0 && rmdi_child_peek(guard.pid, &ended) == 0 && !ended)
         kill(guard.pid, SIGKILL); /* ours and not reaped, so the number is its own */
-    while (guard.pid > 0 && waitpid(guard.pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    if (guard.pid > 0)
+        rmdi_child_bury(guard.pid);
     guard.pid = 0;
 }
 

@@ -17,6 +17,11 @@
 enum { SWEEP_SHARE = 100 };
 static const int64_t sweep_pause_ns = INT64_C(50) * 1000 * 1000;
 
+/* Below these, the two calls for each pipe of a program are worth sparing; and half of what a
+ * pipe holds would not make the program wait for us. */
+enum { QUICK_BYTES = 32 * 1024 };
+static const int64_t quick_ns = INT64_C(10) * 1000 * 1000;
+
 static void dispatch(rmdi_programs *pool);
 
 /* ---- the end of a task ---- */
@@ -122,11 +127,18 @@ static void plan_sweep(rmdi_programs *pool)
     rmd_source_set_due(pool->sweep, RMD_DEADLINE_AT(at));
 }
 
+static bool was_quick(const rmdi_attempt *attempt)
+{
+    uint64_t written = attempt->spools[RMD_STDOUT].total + attempt->spools[RMD_STDERR].total;
+    return attempt->ended_ns - attempt->started_ns < quick_ns && written <= QUICK_BYTES;
+}
+
 static void on_attempt_ended(void *ctx, rmdi_attempt *attempt)
 {
     rmdi_task *task = ctx;
     rmdi_programs *pool = task->pool;
     pool->starved = false;
+    pool->host.quick = was_quick(attempt);
     if (attempt->stop == RMDI_STOP_NONE)
         plan_sweep(pool);
     if (!try_again(task))
@@ -149,7 +161,7 @@ static rmdi_task *take_task(rmdi_programs *pool)
         pool->census.running++;
         task->state = RMDI_TASK_RUNNING;
         rmdi_task_arm(task); /* the limit of its waiting is over */
-        rmdi_condition_notify_all(&pool->changed);
+        rmdi_condition_notify_all(&pool->place);
     }
     rmdi_lock_release(&pool->lock);
     return task;
@@ -313,7 +325,9 @@ static int open_timer(rmdi_programs *pool, rmd_source **timer, rmd_source_fn *fn
 int rmdi_keeper_open(rmdi_programs *pool)
 {
     pool->host.ended = on_attempt_ended;
-    int err = open_timer(pool, &pool->timer, on_timer);
+    int err = rmdi_loop_ready_later(pool->loop);
+    if (err == 0)
+        err = open_timer(pool, &pool->timer, on_timer);
     if (err == 0)
         err = open_timer(pool, &pool->sweep, on_sweep);
     if (err == 0)

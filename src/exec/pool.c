@@ -190,7 +190,7 @@ int rmd_pool_census(rmd_pool *pool, rmd_census *census)
 
 unsigned rmd_pool_size(const rmd_pool *pool)
 {
-    return pool->workers;
+    return pool ? pool->workers : 0;
 }
 
 int rmd_pool_free(rmd_pool *pool)

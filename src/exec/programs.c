@@ -246,7 +246,7 @@ void rmdi_task_end_queued(rmdi_task *task, rmd_outcome outcome, int error, const
     account->detail = task->attempt.detail;
     account->attempts = task->attempts;
     account->ended_ns = rmdi_clock_monotonic_ns();
-    rmdi_condition_notify_all(&pool->changed); /* a place in the queue */
+    rmdi_condition_notify_all(&pool->place);
 }
 
 void rmdi_task_call_later(rmdi_task *task)
@@ -261,15 +261,16 @@ void rmdi_task_call_later(rmdi_task *task)
 /* ---- waiting ---- */
 
 /* Waits, with the lock held, which is released and taken again meanwhile, until done() holds
- * under it: by turning the loop if that is ours to do, else parked. (When the keeper is gone
+ * under it: by turning the loop if that is ours to do, else parked on the
+ * condition. (When the keeper is gone
  * the loop tells nothing about the pool any more.) 0, RMD_ETIMEDOUT. */
-static int wait_locked(rmdi_programs *pool, bool (*done)(const rmdi_programs *),
-                       rmd_deadline deadline)
+static int wait_locked(rmdi_programs *pool, rmdi_condition *condition,
+                       bool (*done)(const rmdi_programs *), rmd_deadline deadline)
 {
     int err = 0;
     while (!done(pool) && err == 0) {
         if (pool->gone || !must_turn(pool)) {
-            err = rmdi_condition_wait(&pool->changed, &pool->lock, deadline);
+            err = rmdi_condition_wait(condition, &pool->lock, deadline);
             continue;
         }
         rmdi_lock_release(&pool->lock);
@@ -283,7 +284,7 @@ static int wait_until(rmdi_programs *pool, bool (*done)(const rmdi_programs *),
                       rmd_deadline deadline)
 {
     rmdi_lock_enter(&pool->lock);
-    int err = wait_locked(pool, done, deadline);
+    int err = wait_locked(pool, &pool->changed, done, deadline);
     rmdi_lock_release(&pool->lock);
     return err;
 }
@@ -335,7 +336,8 @@ static int wait_for_place(rmdi_programs *pool, int64_t full_ms)
     if (on_keeper(pool))
         return rmdi_fail(RMD_EFULL, "%u tasks are queued, and a callback must not wait",
                          pool->queue_max);
-    int err = wait_locked(pool, has_place, full_ms == 0 ? RMD_FOREVER : rmd_after_ms(full_ms));
+    rmd_deadline deadline = full_ms == 0 ? RMD_FOREVER : rmd_after_ms(full_ms);
+    int err = wait_locked(pool, &pool->place, has_place, deadline);
     if (err == RMD_ETIMEDOUT)
         return rmdi_fail(RMD_EFULL, "%u tasks are queued, and none of them was started in time",
                          pool->queue_max);
@@ -476,8 +478,8 @@ static void programs_close(rmd_pool *base)
     rmdi_programs *pool = of_pool(base);
     rmdi_lock_enter(&pool->lock);
     pool->closed = true;
-    rmdi_condition_notify_all(&pool->changed); /* who waits for a place gets RMD_ECLOSED */
-    rmdi_programs_kick(pool);                  /* also who turns the loop meanwhile */
+    rmdi_condition_notify_all(&pool->place); /* who waits for one gets RMD_ECLOSED */
+    rmdi_programs_kick(pool);                /* also who turns the loop meanwhile */
     rmdi_lock_release(&pool->lock);
 }
 
@@ -527,7 +529,7 @@ static bool may_drain(const rmdi_programs *pool)
 static int begin_draining(rmdi_programs *pool, rmd_deadline deadline, bool *ours)
 {
     rmdi_lock_enter(&pool->lock);
-    int err = wait_locked(pool, may_drain, deadline);
+    int err = wait_locked(pool, &pool->changed, may_drain, deadline);
     *ours = err == 0 && !pool->drained;
     if (*ours)
         pool->draining = true;

@@ -47,7 +47,8 @@ struct rmdi_programs {
     rmdi_path_cache programs; /* the keeper's own */
 
     rmdi_lock lock;
-    rmdi_condition changed; /* a place in the queue, or the end of everything */
+    rmdi_condition place;   /* in the queue is free, or there will be none: closed */
+    rmdi_condition changed; /* everything has ended, or the keeper has gone, or a drain */
     /* Guarded by the lock: */
     rmdi_link queue, running, to_call;
     unsigned queue_max;

@@ -8,6 +8,7 @@
 #include <remuda/error.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 static rmdi_spill *open_spill(size_t memory_max)
@@ -108,6 +109,28 @@ TEST(a_write_that_fails_holds_no_block_and_the_next_one_works)
     CHECK_EQ(put(spill, 2), 1);
     check_block(spill, first, 1);
     rmdi_spill_drop(spill);
+}
+
+TEST(the_space_of_blocks_that_nobody_uses_serves_others)
+{
+    enum { HALVES = 20, WHOLES = 14 };
+    static char data[RMDI_SPILL_BLOCK];
+    uint32_t blocks[HALVES];
+    if (mount("small", getenv("TMPDIR"), "tmpfs", 0, "size=1m") < 0)
+        SKIP("no right to mount a small file system");
+    rmdi_spill *spill = open_spill(0);
+    for (int i = 0; i < HALVES; i++)
+        REQUIRE(rmdi_spill_put(spill, data, sizeof data / 2, &blocks[i]) == 0);
+    for (int i = 0; i < HALVES; i++)
+        rmdi_spill_free_block(spill, blocks[i]);
+    for (int i = 0; i < WHOLES; i++) /* more than is left beside the halves */
+        CHECK_EQ(rmdi_spill_put(spill, data, sizeof data, &blocks[i]), 0);
+    int err = 0;
+    for (int i = WHOLES; i < HALVES && err == 0; i++)
+        err = rmdi_spill_put(spill, data, sizeof data, &blocks[i]);
+    CHECK_EQ(err, RMD_ENOSPC);
+    rmdi_spill_drop(spill);
+    CHECK_EQ(umount(getenv("TMPDIR")), 0);
 }
 
 static int put_some(void *arg)

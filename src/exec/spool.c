@@ -64,13 +64,13 @@ static int add_to_file(rmdi_spool *spool, const char *data, size_t len)
 {
     rmdi_spool_block *last = spool->blocks_used ? &spool->blocks[spool->blocks_used - 1] : NULL;
     size_t room = last ? RMDI_SPILL_BLOCK - last->len : 0, n = len < room ? len : room;
-    if (n) {
-        int err = rmdi_spill_write(spool->spill, last->number, last->len, data, n);
-        if (err < 0)
-            return err;
-        last->len += (uint32_t)n;
-    }
-    return len > n ? add_block(spool, data + n, len - n) : 0;
+    int err = n ? rmdi_spill_write(spool->spill, last->number, last->len, data, n) : 0;
+    size_t filled = spool->blocks_used - 1; /* add_block may move the blocks */
+    if (err == 0 && len > n)
+        err = add_block(spool, data + n, len - n);
+    if (err == 0 && n) /* all or nothing: after a failure the caller still has the bytes */
+        spool->blocks[filled].len += (uint32_t)n;
+    return err;
 }
 
 /* Moves what lies in memory to the file and gives the budget back. */
@@ -133,21 +133,26 @@ static int64_t read_memory(const rmdi_spool *spool, uint64_t offset, void *data,
     return (int64_t)n;
 }
 
+/* All blocks but the last one are full. */
+static uint64_t in_file(const rmdi_spool *spool)
+{
+    if (!spool->blocks_used)
+        return 0;
+    size_t full = spool->blocks_used - 1;
+    return (uint64_t)full * RMDI_SPILL_BLOCK + spool->blocks[full].len;
+}
+
 int64_t rmdi_spool_read(const rmdi_spool *spool, uint64_t offset, void *data, size_t len)
 {
     if (!len)
         return 0;
-    for (size_t i = 0; i < spool->blocks_used; i++) {
-        const rmdi_spool_block *block = &spool->blocks[i];
-        if (offset >= block->len) {
-            offset -= block->len;
-            continue;
-        }
-        size_t left = block->len - (size_t)offset, n = len < left ? len : left;
-        int err = rmdi_spill_get(spool->spill, block->number, (size_t)offset, data, n);
-        return err < 0 ? err : (int64_t)n;
-    }
-    return read_memory(spool, offset, data, len);
+    uint64_t written = in_file(spool);
+    if (offset >= written)
+        return read_memory(spool, offset - written, data, len);
+    const rmdi_spool_block *block = &spool->blocks[offset / RMDI_SPILL_BLOCK];
+    size_t from = offset % RMDI_SPILL_BLOCK, left = block->len - from, n = len < left ? len : left;
+    int err = rmdi_spill_get(spool->spill, block->number, from, data, n);
+    return err < 0 ? err : (int64_t)n;
 }
 
 /* The end of a spool that keeps everything, when a part of it lies in the file. */

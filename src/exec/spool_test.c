@@ -206,3 +206,28 @@ TEST(without_memory_a_spool_fails_cleanly)
 {
     CHECK_INT(kit_alloc(spool_and_tail, NULL, RMD_ENOMEM), >, 5);
 }
+
+TEST(a_write_that_fails_half_way_leaves_the_bytes_where_they_were)
+{
+    enum { FIRST = 60000, SECOND = 40000 };
+    static char data[FIRST + 2 * SECOND], got[FIRST + SECOND];
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (char)(i % 251);
+    struct rlimit before, small = { RMDI_SPILL_BLOCK, RLIM_INFINITY };
+    rmdi_spill *spill = open_spill(SECOND);
+    rmdi_spool spool;
+    rmdi_spool_init(&spool, spill);
+    REQUIRE(rmdi_spill_take_memory(spill, SECOND)); /* so that the first bytes go to the file */
+    REQUIRE(rmdi_spool_add(&spool, data, FIRST) == 0);
+    rmdi_spill_give_memory(spill, SECOND);
+    REQUIRE(rmdi_spool_add(&spool, data + FIRST, SECOND) == 0);
+    signal(SIGXFSZ, SIG_IGN);
+    REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0 && setrlimit(RLIMIT_FSIZE, &small) == 0);
+    CHECK_EQ(rmdi_spool_add(&spool, data + FIRST + SECOND, SECOND), RMD_ENOSPC);
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    CHECK_EQ(rmdi_spool_read(&spool, 0, got, sizeof got), FIRST);
+    CHECK_EQ(rmdi_spool_read(&spool, FIRST, got + FIRST, SECOND), SECOND);
+    CHECK_MEM(got, data, sizeof got);
+    rmdi_spool_free(&spool);
+    rmdi_spill_drop(spill);
+}

@@ -13,6 +13,7 @@
 enum {
     LOOK_DESCRIPTORS = 3, /* /proc, a file in it, a process */
     NEWER_ROUNDS = 1000,
+    NEWER_MAX = 10000,
 };
 
 typedef struct round {
@@ -89,8 +90,12 @@ static void look_at_newer(round_state *round, pid_t before)
         pid_t newest = rmdi_procfs_newest();
         if (newest == before || !newest)
             return;
-        if (newest < before) /* numbers began anew */
-            rmdi_procfs_each(look_at, round);
+        if (newest < before || newest - before > NEWER_MAX) { /* they began anew, or jumped */
+            before = newest;
+            if (rmdi_procfs_each(look_at, round))
+                break;
+            continue;
+        }
         for (pid_t pid = before + 1; pid <= newest; pid++)
             look_at(round, pid);
         before = newest;

@@ -167,13 +167,15 @@ static void on_writable(rmd_source *source, unsigned events, void *ctx)
 int rmdi_streams_watch(rmdi_attempt *attempt)
 {
     rmd_loop *loop = attempt->host->loop;
+    /* What programs that end soon have written is read at their end; that of a pipe, which comes
+     * just before it, then wakes nobody. */
+    int (*watch)(rmd_loop *, rmd_source **, int, unsigned, rmd_source_fn *,
+                 void *) = attempt->host->quick ? rmdi_loop_watch_later : rmd_loop_watch;
     int err = 0;
     for (int i = RMD_STDOUT; i <= RMD_STDERR && err == 0; i++)
         if (attempt->pipes[i] >= 0)
-            /* Most programs end soon: then what they wrote is read at their end, and the
-             * hang-up of a pipe, which comes just before it, wakes nobody. */
-            err = rmdi_loop_watch_later(loop, &attempt->watches[i], attempt->pipes[i], RMD_READABLE,
-                                        on_readable, attempt);
+            err = watch(loop, &attempt->watches[i], attempt->pipes[i], RMD_READABLE, on_readable,
+                        attempt);
     if (err < 0 || attempt->pipes[RMD_STDIN] < 0)
         return err;
     if (write_input(attempt)) { /* what fits into the pipe needs no watching */

@@ -359,9 +359,8 @@ TEST(output_that_finds_no_space_fails_its_task_with_the_directory_and_no_other)
         SKIP("no right to mount a small file system");
     kit_resources before;
     kit_resources_take(&before);
-    setenv("TMPDIR", dir, 1);
-    rmd_pool *pool = open_pool_with("programs:2",
-                                    (rmd_pool_options){ .capture_bytes_max = 100000 });
+    rmd_pool *pool = open_pool_with(
+        "programs:2", (rmd_pool_options){ .capture_bytes_max = 100000, .temporary_dir = dir });
     rmd_future *small = run(pool, "head -c 300000 /dev/zero");
     end_of(small);
     rmd_future *large = run(pool, "head -c 3000000 /dev/zero; echo never");

@@ -17,7 +17,8 @@ enum { EVENTS_PER_TURN = 64 };
 
 int rmdi_loop_epoll(rmd_loop *loop, int op, int fd, unsigned events, uint32_t slot)
 {
-    struct epoll_event event = { .events = 0, .data.u64 = rmdi_slot_key(loop, slot) };
+    struct epoll_event event = { .events = events & EPOLLONESHOT,
+                                 .data.u64 = rmdi_slot_key(loop, slot) };
     if (events & RMD_READABLE)
         event.events |= EPOLLIN;
     if (events & RMD_WRITABLE)
@@ -54,7 +55,7 @@ int rmd_loop_open(rmd_loop **loop)
     rmd_loop *l = rmdi_alloc_zeroed(sizeof *l);
     if (!l)
         return rmdi_fail_memory();
-    l->epoll = l->wake = l->signals = l->timer = -1;
+    l->epoll = l->wake = l->signals = l->timer = l->later_timer = -1;
     l->armed_ns = INT64_MAX;
     rmdi_list_init(&l->sources);
     rmdi_list_init(&l->dead);
@@ -108,6 +109,7 @@ int rmd_loop_free(rmd_loop *loop)
     while (!rmdi_list_empty(&loop->sources)) /* outside a turn each leaves the list at once */
         rmd_source_free(RMDI_CONTAINER(loop->sources.next, rmd_source, link));
     drop_posts(loop);
+    rmdi_fd_close(&loop->later_timer);
     rmdi_fd_close(&loop->timer);
     rmdi_fd_close(&loop->signals);
     rmdi_fd_close(&loop->wake);
@@ -273,8 +275,7 @@ static int take_signals(rmd_loop *loop)
 
 static int run_source(rmd_source *source, unsigned events)
 {
-    if (source->kind == RMDI_SOURCE_CHILD) { /* once: it will not end again */
-        rmdi_loop_epoll(source->loop, EPOLL_CTL_DEL, source->fd, 0, source->slot);
+    if (source->kind == RMDI_SOURCE_CHILD) { /* it was registered for once */
         source->in_epoll = false;
         rmdi_source_count(source);
         events = 0;
@@ -290,6 +291,7 @@ static int deliver(rmd_loop *loop, const struct epoll_event *event)
     case RMDI_SLOT_WAKE: take_wake(loop); return 0;
     case RMDI_SLOT_SIGNALS: return take_signals(loop);
     case RMDI_SLOT_TIMER: return 0; /* it was there to wake a foreign loop */
+    case RMDI_SLOT_LATER: rmdi_sources_admit(loop); return 0;
     }
     rmd_source *source = loop->slots[slot].source;
     if (!source || source->dead || rmdi_slot_key(loop, slot) != event->data.u64)
@@ -356,15 +358,10 @@ static bool must_not_sleep(rmd_loop *loop)
     return posts;
 }
 
-/* When something is due by the clock: a timer, or a source to be watched. */
 static int64_t next_due_ns(const rmd_loop *loop)
 {
     rmdi_timer *first = rmdi_timers_first(&loop->timers);
-    int64_t due = first ? first->due_ns : INT64_MAX;
-    if (rmdi_list_empty(&loop->later))
-        return due;
-    int64_t later = RMDI_CONTAINER(loop->later.next, rmd_source, later_link)->later_ns;
-    return later < due ? later : due;
+    return first ? first->due_ns : INT64_MAX;
 }
 
 static int64_t wake_up_at(rmd_loop *loop, rmd_deadline deadline)
@@ -395,7 +392,6 @@ static int turn(rmd_loop *loop, rmd_deadline deadline)
     int n = rmdi_poll_wait(loop->epoll, events, EVENTS_PER_TURN, wake_up_at(loop, deadline));
     for (int i = 0; i < n; i++)
         ran += deliver(loop, &events[i]);
-    rmdi_sources_admit(loop);
     ran += run_timers(loop);
     ran += run_always_ready(loop);
     return ran;
@@ -429,18 +425,25 @@ int rmd_loop_run(rmd_loop *loop, rmd_deadline deadline)
     }
 }
 
+int rmdi_loop_open_timer(rmd_loop *loop, int *timer, uint32_t slot)
+{
+    int fd = rmdi_poll_timer_open();
+    if (fd < 0)
+        return -fd;
+    int err = rmdi_loop_epoll(loop, EPOLL_CTL_ADD, fd, RMD_READABLE, slot);
+    if (err)
+        rmdi_fd_close(&fd);
+    else
+        *timer = fd;
+    return err;
+}
+
 int rmd_loop_fd(rmd_loop *loop)
 {
     if (loop->timer < 0) {
-        int timer = rmdi_poll_timer_open();
-        if (timer < 0)
-            return rmdi_fail_errno(-timer, "a timer for a foreign loop");
-        int err = rmdi_loop_epoll(loop, EPOLL_CTL_ADD, timer, RMD_READABLE, RMDI_SLOT_TIMER);
-        if (err) {
-            rmdi_fd_close(&timer);
+        int err = rmdi_loop_open_timer(loop, &loop->timer, RMDI_SLOT_TIMER);
+        if (err)
             return rmdi_fail_errno(err, "a timer for a foreign loop");
-        }
-        loop->timer = timer;
         rmdi_loop_tell_foreign(loop);
     }
     return loop->epoll;

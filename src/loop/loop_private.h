@@ -46,15 +46,16 @@ typedef struct rmdi_slot {
     uint32_t next_free;
 } rmdi_slot;
 
-enum { RMDI_SLOT_WAKE, RMDI_SLOT_SIGNALS, RMDI_SLOT_TIMER, RMDI_SLOT_FIRST };
+enum { RMDI_SLOT_WAKE, RMDI_SLOT_SIGNALS, RMDI_SLOT_TIMER, RMDI_SLOT_LATER, RMDI_SLOT_FIRST };
 
 struct rmd_loop {
-    int epoll, wake, signals, timer; /* descriptors; signals and timer -1 until needed */
+    int epoll, wake, signals, timer, later_timer; /* descriptors; from signals on -1 until needed */
     rmdi_slot *slots;
     size_t slots_used, slots_capacity;
     uint32_t free_slot; /* 0: none */
     rmdi_link sources, dead, always_ready;
     rmdi_link later; /* in the order of their times */
+    bool later_armed;
     size_t counted;
     rmdi_timers timers;
     size_t timer_sources;
@@ -81,6 +82,9 @@ void rmdi_sources_bury(rmd_loop *loop);     /* gives back the memory of the dead
  * what is always ready, else when a timer is due. */
 void rmdi_loop_tell_foreign(rmd_loop *loop);
 void rmdi_sources_admit(rmd_loop *loop); /* watches the later ones whose time has come */
+/* A timerfd that is reported as this slot; 0 or errno. */
+int rmdi_loop_open_timer(rmd_loop *loop, int *timer, uint32_t slot);
+/* events: RMD_READABLE, RMD_WRITABLE, EPOLLONESHOT. 0 or errno. */
 int rmdi_loop_epoll(rmd_loop *loop, int op, int fd, unsigned events, uint32_t slot);
 
 #endif

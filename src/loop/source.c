@@ -6,6 +6,7 @@
 #include "port/clock.h"
 #include "port/fd.h"
 #include "port/pidfd.h"
+#include "port/poll.h"
 #include "port/signalfd.h"
 #include "port/thread.h"
 
@@ -138,34 +139,57 @@ int rmd_loop_watch(rmd_loop *loop, rmd_source **source, int fd, unsigned events,
 
 static const int64_t later_pause_ns = INT64_C(2) * 1000 * 1000;
 
+/* One timer for all, which is not set back when those it was set for have gone: so for most
+ * sources there is nothing to do. The newest may wait for up to two pauses. */
+static void arm_later(rmd_loop *loop)
+{
+    bool some = !rmdi_list_empty(&loop->later);
+    int64_t at = INT64_MAX;
+    if (some)
+        at = RMDI_CONTAINER(loop->later.next, rmd_source, later_link)->later_ns;
+    rmdi_poll_timer_arm(loop->later_timer, at);
+    loop->later_armed = some;
+}
+
+int rmdi_loop_ready_later(rmd_loop *loop)
+{
+    if (loop->later_timer >= 0)
+        return 0;
+    int err = rmdi_loop_open_timer(loop, &loop->later_timer, RMDI_SLOT_LATER);
+    return err ? rmdi_fail_errno(err, "a timer of the event loop") : 0;
+}
+
 int rmdi_loop_watch_later(rmd_loop *loop, rmd_source **source, int fd, unsigned events,
                           rmd_source_fn *fn, void *ctx)
 {
     rmd_source *s;
-    int err = new_source(loop, RMDI_SOURCE_FD, fn, ctx, &s);
+    int err = rmdi_loop_ready_later(loop);
+    if (err == 0)
+        err = new_source(loop, RMDI_SOURCE_FD, fn, ctx, &s);
     if (err < 0)
         return err;
     s->fd = fd;
     s->events = events;
     s->later_ns = rmdi_clock_monotonic_ns() + later_pause_ns;
     rmdi_list_append(&loop->later, &s->later_link);
+    if (!loop->later_armed)
+        arm_later(loop);
     return finish(source, s, 0);
 }
 
 void rmdi_sources_admit(rmd_loop *loop)
 {
-    if (rmdi_list_empty(&loop->later))
-        return;
     for (int64_t now = rmdi_clock_monotonic_ns(); !rmdi_list_empty(&loop->later);) {
         rmd_source *source = RMDI_CONTAINER(loop->later.next, rmd_source, later_link);
         if (source->later_ns > now)
-            return;
+            break;
         rmdi_list_remove(&source->later_link);
         if (enter_epoll(source, source->events) == 0)
             continue;
         source->later_ns = now + later_pause_ns; /* the kernel has no memory for it: again */
         rmdi_list_append(&loop->later, &source->later_link);
     }
+    arm_later(loop);
 }
 
 int rmd_source_set_events(rmd_source *source, unsigned events)
@@ -258,19 +282,13 @@ int rmd_loop_signal(rmd_loop *loop, rmd_source **source, int signal, rmd_source_
     return finish(source, s, err);
 }
 
-int rmdi_source_follow(rmd_source *source, pid_t pid)
+int rmdi_source_follow(rmd_source *source, int pidfd)
 {
-    int system = 0;
-    rmdi_fd_close(&source->fd);
-    int fd = rmdi_pidfd_open(pid);
-    if (fd >= 0) {
-        source->fd = fd;
-        system = enter_epoll(source, RMD_READABLE);
-    } else {
-        system = fd == -ESRCH ? ENOENT : -fd;
-    }
+    source->fd = pidfd;
+    /* Once: it will not end again, and its end needs no call to take it off. */
+    int system = enter_epoll(source, RMD_READABLE | EPOLLONESHOT);
     if (system)
-        return rmdi_fail_errno(system, "process %d", (int)pid);
+        return rmdi_fail_errno(system, "watching a process");
     rmdi_source_count(source);
     return 0;
 }
@@ -279,19 +297,21 @@ int rmd_loop_child(rmd_loop *loop, rmd_source **source, pid_t pid, rmd_source_fn
 {
     rmd_source *s;
     int err = new_source(loop, RMDI_SOURCE_CHILD, fn, ctx, &s);
-    return err < 0 ? err : finish(source, s, rmdi_source_follow(s, pid));
+    if (err < 0)
+        return err;
+    int fd = rmdi_pidfd_open(pid);
+    if (fd < 0)
+        err = rmdi_fail_errno(fd == -ESRCH ? ENOENT : -fd, "process %d", (int)pid);
+    else
+        err = rmdi_source_follow(s, fd);
+    return finish(source, s, err);
 }
 
 int rmdi_loop_child_reserve(rmd_loop *loop, rmd_source **source, rmd_source_fn *fn, void *ctx)
 {
     rmd_source *s;
     int err = new_source(loop, RMDI_SOURCE_CHILD, fn, ctx, &s);
-    if (err < 0)
-        return err;
-    s->fd = fcntl(loop->epoll, F_DUPFD_CLOEXEC, 0); /* keeps the place */
-    if (s->fd < 0)
-        err = rmdi_fail_errno(errno, "a descriptor for a child");
-    return finish(source, s, err);
+    return err < 0 ? err : finish(source, s, 0);
 }
 
 void rmd_source_set_background(rmd_source *source, bool background)
@@ -316,7 +336,8 @@ static void leave(rmd_source *source)
 {
     rmd_loop *loop = source->loop;
     /* Before the descriptor is closed: a copy of it, kept for a moment by a child
-     * between vfork and exec, would keep the registration alive. */
+     * between clone and exec, would keep the registration alive. (After the end of a child
+     * it may stay alive that long: it was for once, so it tells nothing any more.) */
     if (source->in_epoll)
         rmdi_loop_epoll(loop, EPOLL_CTL_DEL, source->fd, 0, source->slot);
     source->in_epoll = false;

@@ -413,3 +413,27 @@ TEST(a_descriptor_that_is_freed_before_it_is_watched_is_forgotten)
     CHECK_EQ(s.calls, 0);
     rmd_loop_free(loop);
 }
+
+/* The timer was set for one that has gone: it is set anew for the one that came after. */
+TEST(a_descriptor_that_is_watched_later_waits_for_nobody_else)
+{
+    int ends[2];
+    seen s = { 0 };
+    rmd_source *first, *source;
+    rmd_loop *loop = open_loop();
+    REQUIRE(pipe(ends) == 0);
+    fill(ends[1]);
+    for (int round = 0; round < 20; round++) {
+        REQUIRE(rmdi_loop_watch_later(loop, &first, ends[0], RMD_READABLE, note, &s) == 0);
+        rmd_source_free(first);
+        rmd_loop_turn(loop, round % 2 ? rmd_after_ms(round % 3) : RMD_NOW);
+        REQUIRE(rmdi_loop_watch_later(loop, &source, ends[0], RMD_READABLE, note, &s) == 0);
+        for (int before = s.calls; s.calls == before;)
+            REQUIRE(rmd_loop_turn(loop, RMD_FOREVER) >= 0);
+        rmd_source_free(source);
+    }
+    CHECK_EQ(s.calls, 20);
+    rmd_loop_free(loop);
+    close(ends[0]);
+    close(ends[1]);
+}

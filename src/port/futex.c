@@ -7,14 +7,24 @@
 #include <time.h>
 #include <unistd.h>
 
-int rmdi_futex_wait(const volatile void *word, uint32_t expected, int64_t deadline_ns)
+/* WAIT_BITSET, unlike WAIT, takes an absolute time on the monotonic clock. */
+static int wait_on(const volatile void *word, int operation, uint32_t expected, int64_t deadline_ns)
 {
     struct timespec at = { .tv_sec = deadline_ns / 1000000000,
                            .tv_nsec = deadline_ns % 1000000000 };
-    /* WAIT_BITSET, unlike WAIT, takes an absolute time on the monotonic clock. */
-    long r = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected,
-                     deadline_ns == INT64_MAX ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY);
+    long r = syscall(SYS_futex, word, operation, expected, deadline_ns == INT64_MAX ? NULL : &at,
+                     NULL, FUTEX_BITSET_MATCH_ANY);
     return r < 0 && errno == ETIMEDOUT ? ETIMEDOUT : 0;
+}
+
+int rmdi_futex_wait(const volatile void *word, uint32_t expected, int64_t deadline_ns)
+{
+    return wait_on(word, FUTEX_WAIT_BITSET_PRIVATE, expected, deadline_ns);
+}
+
+int rmdi_futex_wait_shared(const volatile void *word, uint32_t expected, int64_t deadline_ns)
+{
+    return wait_on(word, FUTEX_WAIT_BITSET, expected, deadline_ns);
 }
 
 void rmdi_futex_wake(const volatile void *word, int sleepers)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sleeping on a word of memory within one process. */
+/* Sleeping on a word of memory. */
 #ifndef RMDI_PORT_FUTEX_H
 #define RMDI_PORT_FUTEX_H
 
@@ -9,6 +9,9 @@
  * (INT64_MAX: no limit). 0 when woken (perhaps for no reason: look at the word
  * again) or when *word was something else; ETIMEDOUT at the deadline. */
 int rmdi_futex_wait(const volatile void *word, uint32_t expected, int64_t deadline_ns);
+
+/* The same for a word that the kernel clears, or another process. */
+int rmdi_futex_wait_shared(const volatile void *word, uint32_t expected, int64_t deadline_ns);
 
 /* Wakes up to that many sleepers on the word. */
 void rmdi_futex_wake(const volatile void *word, int sleepers);

@@ -43,6 +43,12 @@ int rmdi_child_reap(pid_t pid, rmdi_child_end *end)
     return 0;
 }
 
+void rmdi_child_bury(pid_t pid)
+{
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
 bool rmdi_child_ends_are_dropped(void)
 {
     struct sigaction action;

@@ -28,6 +28,10 @@ int rmdi_child_peek(pid_t pid, bool *ended);
  * ECHILD as above. */
 int rmdi_child_reap(pid_t pid, rmdi_child_end *end);
 
+/* Waits for the end of our child, which was told to end or does so at once, and reaps it. Also
+ * returns when somebody else has reaped it. */
+void rmdi_child_bury(pid_t pid);
+
 /* True when the system reaps our children by itself (SIGCHLD is ignored), so that
  * nobody can know how they ended. */
 bool rmdi_child_ends_are_dropped(void);

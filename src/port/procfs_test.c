@@ -18,17 +18,18 @@ static pid_t process_with(char *const *envp, int *leash)
 {
     int in[2], out[2];
     char name[] = "cat", *argv[] = { name, NULL }, byte;
-    pid_t pid;
+    rmdi_spawned child;
     REQUIRE(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
     int fds[] = { in[0], out[1], 2 };
     rmdi_spawn spawn = { .path = "/bin/cat", .argv = argv, .envp = envp, .fds = fds, .fds_len = 3 };
-    REQUIRE(rmdi_spawn_program(&spawn, &pid) == 0);
+    REQUIRE(rmdi_spawn_program(&spawn, &child) == 0);
+    close(child.pidfd);
     close(in[0]);
     close(out[1]);
     REQUIRE(write(in[1], "x", 1) == 1 && read(out[0], &byte, 1) == 1);
     close(out[0]);
     *leash = in[1];
-    return pid;
+    return child.pid;
 }
 
 static void end(pid_t pid, int leash)
@@ -58,7 +59,7 @@ TEST(a_variable_is_found_wherever_the_chunks_of_the_environment_end)
 TEST(a_process_that_is_being_executed_is_waited_for)
 {
     int in[2];
-    pid_t pid;
+    rmdi_spawned child;
     char mark[] = "MARK=1", *argv[] = { mark, NULL }, *envp[] = { mark, NULL }, value[8];
     REQUIRE(pipe2(in, O_CLOEXEC) == 0);
     int fds[] = { in[0], 1, 2 };
@@ -67,7 +68,9 @@ TEST(a_process_that_is_being_executed_is_waited_for)
                          .envp = envp,
                          .fds = fds,
                          .fds_len = 3 };
-    REQUIRE(rmdi_spawn_program(&spawn, &pid) == 0);
+    REQUIRE(rmdi_spawn_program(&spawn, &child) == 0);
+    pid_t pid = child.pid;
+    close(child.pidfd);
     while (rmdi_procfs_environment(pid, "MARK", value, sizeof value) != 1)
         ; /* until it has been executed for the first time */
     int missed = 0;
@@ -115,6 +118,20 @@ TEST(a_process_that_is_gone_has_neither_environment_nor_group)
     end(pid, leash);
     CHECK_EQ(rmdi_procfs_environment(pid, "MARK", value, sizeof value), 0);
     CHECK_EQ(rmdi_procfs_group(pid, &zombie), -1);
+}
+
+TEST(who_has_no_environment_is_not_waited_for)
+{
+    char *none[] = { NULL }, value[8];
+    int leash;
+    pid_t pid = process_with(none, &leash);
+    CHECK_EQ(rmdi_procfs_environment(pid, "MARK", value, sizeof value), 0);
+    kill(pid, SIGKILL);
+    siginfo_t info;
+    REQUIRE(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0);
+    CHECK_EQ(rmdi_procfs_environment(pid, "MARK", value, sizeof value), 0); /* a zombie */
+    end(pid, leash);
+    CHECK_EQ(rmdi_procfs_environment(2, "MARK", value, sizeof value), 0); /* mostly the kernel's */
 }
 
 TEST(the_group_is_read_behind_a_hostile_name_and_a_zombie_is_known)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Starting a program: posix_spawn, which borrows our memory for the moment until
- * exec instead of copying its page tables, so that its cost does not grow with the
- * size of the process that calls it. */
+/* Starting a program. The child borrows our memory for the moment until exec instead of
+ * copying its page tables, so that the cost does not grow with the size of the process
+ * that calls it. */
 #ifndef RMDI_PORT_SPAWN_H
 #define RMDI_PORT_SPAWN_H
 
@@ -22,9 +22,15 @@ typedef struct rmdi_spawn {
     bool new_session;  /* a session of its own; else a process group of its own */
 } rmdi_spawn;
 
+typedef struct rmdi_spawned {
+    pid_t pid;
+    int pidfd; /* readable when it has ended; the caller closes it */
+} rmdi_spawned;
+
 /* Starts it with an empty signal mask and with SIGPIPE and SIGXFSZ at their
  * defaults (other ignored signals stay ignored: nohup). Returns when the program
- * was executed: 0 and *pid, or the errno value of what failed (also of exec). */
-int rmdi_spawn_program(const rmdi_spawn *spawn, pid_t *pid);
+ * was executed: 0 and *child, or the errno value of what failed (also of exec); then
+ * nothing of it has run. The caller's thread stands still meanwhile. */
+int rmdi_spawn_program(const rmdi_spawn *spawn, rmdi_spawned *child);
 
 #endif

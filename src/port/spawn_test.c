@@ -7,14 +7,55 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
+
+/* As an old kernel, or the sandbox of a container, does. */
+static void refuse(unsigned call, unsigned err)
+{
+    struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | err),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { sizeof steps / sizeof *steps, steps };
+    REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+        SKIP("the kernel has no seccomp filters");
+}
+
+/* A case for each way of starting a program. */
+#define TEST_BOTH_WAYS(name)        \
+    static void run_##name(void);   \
+    TEST(name)                      \
+    {                               \
+        run_##name();               \
+    }                               \
+    TEST(name##_by_posix)           \
+    {                               \
+        refuse(SYS_clone3, ENOSYS); \
+        run_##name();               \
+    }                               \
+    static void run_##name(void)
+
+static bool ends_soon(int pidfd)
+{
+    struct pollfd wanted = { .fd = pidfd, .events = POLLIN };
+    return poll(&wanted, 1, 10000) == 1;
+}
 
 /* What look_helper tells through fds[out_at], which is the writing end of a pipe. */
 static char seen[8192];
@@ -54,8 +95,8 @@ static void look(rmdi_spawn spawn, int *fds, int out, const int std[3])
         saved[i] = fcntl(i, F_DUPFD_CLOEXEC, 100);
         dup2(std[i], i);
     }
-    pid_t pid;
-    int err = rmdi_spawn_program(&spawn, &pid);
+    rmdi_spawned child;
+    int err = rmdi_spawn_program(&spawn, &child);
     for (int i = 0; std && i < 3; i++) {
         dup2(saved[i], i);
         close(saved[i]);
@@ -66,7 +107,9 @@ static void look(rmdi_spawn spawn, int *fds, int out, const int std[3])
     read_all(ends[0]);
     close(ends[0]);
     int status;
-    REQUIRE(waitpid(pid, &status, 0) == pid);
+    CHECK(ends_soon(child.pidfd));
+    close(child.pidfd);
+    REQUIRE(waitpid(child.pid, &status, 0) == child.pid);
     CHECK_EQ(status, 0);
 }
 
@@ -78,7 +121,7 @@ static int named(const char *name)
     return fd;
 }
 
-TEST(sources_below_their_targets_arrive)
+TEST_BOTH_WAYS(sources_below_their_targets_arrive)
 {
     int std[3] = { named("red"), named("green"), named("blue") };
     static const int orders[][3] = { { 0, 1, 2 }, { 1, 2, 0 }, { 2, 0, 1 },
@@ -96,7 +139,7 @@ TEST(sources_below_their_targets_arrive)
     }
 }
 
-TEST(a_source_far_below_its_target_arrives_although_others_come_first)
+TEST_BOTH_WAYS(a_source_far_below_its_target_arrives_although_others_come_first)
 {
     int red = named("red"), green = named("green");
     REQUIRE(dup2(red, 20) == 20 && dup2(green, 21) == 21);
@@ -109,7 +152,7 @@ TEST(a_source_far_below_its_target_arrives_although_others_come_first)
     CHECK(saw("fd 31 /memfd:red (deleted)"));
 }
 
-TEST(descriptors_that_are_not_listed_are_closed)
+TEST_BOTH_WAYS(descriptors_that_are_not_listed_are_closed)
 {
     int red = named("red");
     for (int fd = 4; fd < 12; fd++)
@@ -124,7 +167,13 @@ TEST(descriptors_that_are_not_listed_are_closed)
     CHECK(saw("fd 4 /memfd:red (deleted)"));
 }
 
-TEST(signals_begin_unblocked_with_pipe_and_file_size_at_their_defaults)
+TEST(without_close_range_they_are_closed_too)
+{
+    refuse(SYS_close_range, EPERM);
+    run_descriptors_that_are_not_listed_are_closed();
+}
+
+TEST_BOTH_WAYS(signals_begin_unblocked_with_pipe_and_file_size_at_their_defaults)
 {
     sigset_t all;
     sigfillset(&all);
@@ -140,7 +189,7 @@ TEST(signals_begin_unblocked_with_pipe_and_file_size_at_their_defaults)
     CHECK(!saw("ignored 25"));
 }
 
-TEST(a_program_leads_a_group_or_a_session)
+TEST_BOTH_WAYS(a_program_leads_a_group_or_a_session)
 {
     int fds[4] = { 0, 1, 2 };
     look((rmdi_spawn){ .fds_len = 4 }, fds, 3, NULL);
@@ -149,7 +198,7 @@ TEST(a_program_leads_a_group_or_a_session)
     CHECK(saw("group own") && saw("session own"));
 }
 
-TEST(a_program_runs_in_its_directory)
+TEST_BOTH_WAYS(a_program_runs_in_its_directory)
 {
     char here[4096];
     int fds[4] = { 0, 1, 2 };
@@ -161,14 +210,14 @@ TEST(a_program_runs_in_its_directory)
 static int spawn_error(const char *path, const char *dir, const int *fds, size_t fds_len)
 {
     char name[] = "x", *argv[] = { name, NULL };
-    pid_t pid;
+    rmdi_spawned child;
     rmdi_spawn spawn = {
         .path = path, .argv = argv, .envp = environ, .dir = dir, .fds = fds, .fds_len = fds_len
     };
-    return rmdi_spawn_program(&spawn, &pid);
+    return rmdi_spawn_program(&spawn, &child);
 }
 
-TEST(what_cannot_be_started_is_told_and_leaves_nothing_behind)
+TEST_BOTH_WAYS(what_cannot_be_started_is_told_and_leaves_nothing_behind)
 {
     char script[4096];
     snprintf(script, sizeof script, "%s/script", getenv("TMPDIR"));
@@ -186,4 +235,123 @@ TEST(what_cannot_be_started_is_told_and_leaves_nothing_behind)
     CHECK_EQ(spawn_error("/bin/true", NULL, closed, 3), EBADF);
     CHECK_EQ(spawn_error("/bin/true", NULL, fds, RMDI_SPAWN_FDS_MAX + 1), EINVAL);
     CHECK_RESOURCES(&before);
+}
+
+TEST_BOTH_WAYS(without_a_descriptor_for_its_pidfd_no_program_runs)
+{
+    char mark[4096], touch[] = "touch", *argv[] = { touch, mark, NULL };
+    snprintf(mark, sizeof mark, "%s/mark", getenv("TMPDIR"));
+    rmdi_spawned child;
+    rmdi_spawn spawn = {
+        .path = "/bin/touch", .argv = argv, .envp = environ, .fds = (int[]){ 0, 1, 2 }, .fds_len = 3
+    };
+    struct rlimit before, few;
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    few = before;
+    few.rlim_cur = 32;
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    int last = -1;
+    for (int fd; (fd = dup(0)) >= 0;)
+        last = fd;
+    CHECK_EQ(rmdi_spawn_program(&spawn, &child), EMFILE);
+    CHECK(waitpid(-1, NULL, 0) < 0 && errno == ECHILD);
+    CHECK(access(mark, F_OK) < 0);
+    close(last);
+    REQUIRE(rmdi_spawn_program(&spawn, &child) == 0);
+    CHECK(ends_soon(child.pidfd));
+    CHECK_EQ(waitpid(child.pid, NULL, 0), child.pid);
+    CHECK(access(mark, F_OK) == 0);
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0); /* for those who look for leaks */
+}
+
+TEST_BOTH_WAYS(the_end_of_a_child_that_the_system_reaps_is_told)
+{
+    char name[] = "true", *argv[] = { name, NULL };
+    rmdi_spawned child;
+    rmdi_spawn spawn = {
+        .path = "/bin/true", .argv = argv, .envp = environ, .fds = (int[]){ 0, 1, 2 }, .fds_len = 3
+    };
+    signal(SIGCHLD, SIG_IGN);
+    for (int i = 0; i < 20; i++) {
+        REQUIRE(rmdi_spawn_program(&spawn, &child) == 0);
+        CHECK(ends_soon(child.pidfd));
+        close(child.pidfd);
+    }
+}
+
+static volatile int handled[2]; /* whose handler it is; did it run elsewhere? */
+
+static void note(int signal)
+{
+    (void)signal;
+    handled[1] |= getpid() != handled[0];
+}
+
+/* The child shares our memory until exec, and is in our group for a moment: a handler of ours
+ * must not run in it, and no signal to the group reach the program. */
+static void spawn_under_fire(int signal_number)
+{
+    char name[] = "true", *argv[] = { name, NULL };
+    rmdi_spawned child;
+    rmdi_spawn spawn = {
+        .path = "/bin/true", .argv = argv, .envp = environ, .fds = (int[]){ 0, 1, 2 }, .fds_len = 3
+    };
+    pid_t test = getpid(), shooter = fork();
+    if (shooter == 0) {
+        signal(signal_number, SIG_IGN);
+        while (getppid() == test)
+            kill(0, signal_number);
+        _exit(0);
+    }
+    for (int i = 0; i < 500; i++) {
+        int status;
+        REQUIRE(rmdi_spawn_program(&spawn, &child) == 0);
+        close(child.pidfd);
+        while (waitpid(child.pid, &status, WUNTRACED) < 0)
+            CHECK_EQ(errno, EINTR);
+        CHECK_EQ(status, 0);
+    }
+    kill(shooter, SIGKILL);
+}
+
+TEST(no_handler_of_ours_runs_in_a_child_and_no_signal_to_our_group_reaches_it)
+{
+    handled[0] = getpid();
+    signal(SIGUSR1, note);
+    spawn_under_fire(SIGUSR1);
+    CHECK_EQ(handled[1], 0);
+}
+
+TEST(a_child_is_not_stopped_with_our_group)
+{
+    signal(SIGTSTP, note);
+    spawn_under_fire(SIGTSTP);
+}
+
+/* Nobody can ignore or block SIGSTOP; who continues the group only must not leave us waiting. */
+TEST(a_child_that_was_stopped_as_it_left_our_group_is_continued)
+{
+    char name[] = "true", *argv[] = { name, NULL };
+    rmdi_spawned child;
+    rmdi_spawn spawn = {
+        .path = "/bin/true", .argv = argv, .envp = environ, .fds = (int[]){ 0, 1, 2 }, .fds_len = 3
+    };
+    pid_t test = getpid(), shooter = fork();
+    if (shooter == 0) {
+        setpgid(0, 0);
+        while (getppid() == test) {
+            kill(-test, SIGSTOP); /* each case leads its group */
+            kill(-test, SIGCONT);
+            usleep(200); /* the pace of the stops: without a pause the group does not get on */
+        }
+        _exit(0);
+    }
+    for (int i = 0; i < 2000; i++) {
+        REQUIRE(rmdi_spawn_program(&spawn, &child) == 0);
+        kill(child.pid, SIGCONT); /* it may have been stopped at the moment of its exec */
+        CHECK(ends_soon(child.pidfd));
+        close(child.pidfd);
+        CHECK_EQ(waitpid(child.pid, NULL, 0), child.pid);
+    }
+    kill(shooter, SIGKILL);
 }

@@ -55,6 +55,31 @@ TEST(a_bounded_store_between_four_threads_loses_nothing)
     CHECK_EQ(stored, 0);
 }
 
+/* Each waits for the other, and nobody else notifies: a lost wake-up stops both. */
+static void take_turns(void *arg)
+{
+    int mine = *(int *)arg;
+    for (int i = 0; i < ITEMS; i++) {
+        rmdi_lock_enter(&lock);
+        while (taken % 2 != mine)
+            wait_for_change();
+        taken++;
+        rmdi_condition_notify_all(&changed);
+        rmdi_lock_release(&lock);
+    }
+}
+
+TEST(two_threads_that_wait_for_each_other_miss_nothing)
+{
+    rmdi_thread threads[2];
+    int turns[2] = { 0, 1 };
+    for (int i = 0; i < 2; i++)
+        REQUIRE(rmdi_thread_start(&threads[i], take_turns, &turns[i], "turns") == 0);
+    for (int i = 0; i < 2; i++)
+        CHECK_EQ(rmdi_thread_join(&threads[i], RMD_FOREVER), 0);
+    CHECK_EQ(taken, 2 * ITEMS);
+}
+
 TEST(a_wait_ends_at_its_deadline_with_the_lock_held)
 {
     rmdi_lock_enter(&lock);

@@ -36,7 +36,10 @@ static owner start_owner(const char *how)
     REQUIRE(pipe2(in, O_CLOEXEC) == 0 && pipe2(told, O_CLOEXEC) == 0);
     int fds[] = { in[0], 1, 2, told[1] };
     rmdi_spawn spawn = { .path = helper, .argv = argv, .envp = environ, .fds = fds, .fds_len = 4 };
-    REQUIRE(rmdi_spawn_program(&spawn, &o.pid) == 0);
+    rmdi_spawned child;
+    REQUIRE(rmdi_spawn_program(&spawn, &child) == 0);
+    close(child.pidfd);
+    o.pid = child.pid;
     close(in[0]);
     close(told[1]);
     o.in = in[1];
