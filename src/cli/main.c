@@ -2,6 +2,7 @@
 /* remuda: the command. */
 #include "cli/verb.h"
 
+#include <errno.h>
 #include <remuda/error.h>
 #include <remuda/start.h>
 #include <remuda/version.h>
@@ -46,18 +47,26 @@ static int help(void)
     return 0;
 }
 
+/* What was asked for has to arrive: a full disk is an error here, too. */
+static int end_output(int status)
+{
+    if (status || (fflush(stdout) == 0 && !ferror(stdout)))
+        return status;
+    return rmdi_complain("", "writing the output: %s", strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
     rmd_start(&argc, &argv);
     const char *name = argc > 1 ? argv[1] : "--help";
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (strcmp(name, verbs[i].name) == 0)
-            return verbs[i].run(argc - 1, argv + 1);
+            return end_output(verbs[i].run(argc - 1, argv + 1));
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
-        return help();
+        return end_output(help());
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
         printf("remuda %s\n", rmd_version());
-        return 0;
+        return end_output(0);
     }
     return rmdi_complain("", "unknown verb \"%s\"; remuda --help lists those there are", name);
 }

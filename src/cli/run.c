@@ -6,12 +6,14 @@
 #include "exec/environment.h"
 #include "exec/path.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct session {
@@ -182,9 +184,30 @@ static int finish(session *s)
     return s->signal ? 128 + s->signal : status;
 }
 
+/* --wd: with the directories above it, as GNU parallel does. That it exists is no error; that
+ * it is none is told by the tasks. */
+static int make_directories(const char *path)
+{
+    char part[PATH_MAX];
+    size_t len = strlen(path);
+    if (len >= sizeof part)
+        return rmdi_fail_errno(ENAMETOOLONG, "--wd \"%.80s...\"", path);
+    for (size_t n = 1; n <= len; n++) {
+        if (path[n] && path[n] != '/')
+            continue;
+        memcpy(part, path, n);
+        part[n] = 0;
+        if (mkdir(part, 0777) < 0 && errno != EEXIST)
+            return rmdi_fail_errno(errno, "--wd \"%s\"", path);
+    }
+    return 0;
+}
+
 static int run_on_loop(session *s, const rmdi_cli_run *cli)
 {
-    int err = rmd_loop_open(&s->loop);
+    int err = cli->run.dir && !cli->run.dry_run ? make_directories(cli->run.dir) : 0;
+    if (err == 0)
+        err = rmd_loop_open(&s->loop);
     if (err == 0) /* first: it may wait for a FIFO or count a large file, and can be interrupted */
         err = rmdi_run_open(&s->run, s->loop, &cli->run, on_done, s);
     if (err < 0)

@@ -294,10 +294,11 @@ static int set_pipe(rmdi_cli_run *cli, const char *value)
 
 static int set_block(rmdi_cli_run *cli, const char *value)
 {
+    const uint64_t most = INT32_MAX; /* as in GNU parallel; a larger one is cut to it */
     uint64_t n;
     int err = rmdi_size_parse(value, &n);
     if (err == 0)
-        cli->run.blocks.block_bytes = (size_t)n;
+        cli->run.blocks.block_bytes = (size_t)(n < most ? n : most);
     return err;
 }
 
@@ -346,7 +347,7 @@ static int set_help(rmdi_cli_run *cli, const char *value)
 
 static const option_row rows[] = {
     { "jobs|max-procs|maxprocs", 'j', "N|+N|-N|N%|0", set_jobs,
-      "tasks at a time; % of the usable processors; 0: as many as possible" },
+      "tasks at a time (also -P); % of the usable processors; 0: as descriptors allow" },
     { "procs", 'P', "N", set_jobs, NULL },
     { "arg-file|argfile", 'a', "FILE", set_arg_file, "take inputs from the lines of FILE" },
     { "null", '0', NULL, set_null, "inputs end with a NUL byte, not a newline" },
@@ -366,7 +367,7 @@ static const option_row rows[] = {
     { "no-keep-order|nokeep-order|nok", 0, NULL, set_no_keep_order, NULL },
     { "group", 0, NULL, set_group, "show each task's output in one piece (the default)" },
     { "line-buffer|line-buffered|linebuffer|linebuffered|lb", 0, NULL, set_lines,
-      "show output line by line as it comes" },
+      "show output line by line as it comes; --lb" },
     { "ungroup", 'u', NULL, set_ungroup, "let tasks write directly" },
     { "tag", 0, NULL, set_tag, "begin each line with the input and a tab" },
     { "tagstring|tag-string", 0, "STR", set_tagstring, "begin each line with STR and a tab" },
@@ -378,7 +379,7 @@ static const option_row rows[] = {
     { "halt|halt-on-error|haltonerror", 0, "WHEN", set_halt,
       "never | (now|soon),(fail|success|done)=(N|N%)" },
     { "delay", 0, "TIME", set_delay, "wait TIME between two starts" },
-    { "wd|workdir", 0, "DIR", set_dir, "run the tasks in DIR" },
+    { "wd|workdir", 0, "DIR", set_dir, "run the tasks in DIR, which is made if it is missing" },
     { "dry-run|dryrun|dr", 0, NULL, set_dry_run, "show the commands, run nothing" },
     { "show-command", 'v', NULL, set_show_command, "show the command before its output" },
     { "verbose", 't', NULL, set_trace, "show the command on stderr when it starts" },
@@ -392,7 +393,7 @@ static const option_row rows[] = {
     { "recstart", 0, "STR", set_recstart, "records begin with STR" },
     { "recend", 0, "STR", set_recend, "records end with STR (\\n)" },
     { "remove-rec-sep|removerecsep|rrs", 0, NULL, set_remove_separators,
-      "leave the ends and beginnings of records out" },
+      "leave the ends and beginnings of records out; --rrs" },
     { "will-cite|willcite|nn", 0, NULL, set_nothing, NULL },
     { "plain", 0, NULL, set_nothing, NULL },
     { "help", 'h', NULL, set_help, "this text" },
@@ -452,6 +453,19 @@ static const char *word_of_option(char *const *argv)
     return argv[inside ? optind : optind - 1];
 }
 
+/* How many long names the word abbreviates. */
+static unsigned count_names(const char *word)
+{
+    size_t len = strncmp(word, "--", 2) == 0 ? strcspn(word + 2, "=") : 0;
+    unsigned count = 0;
+    for (size_t row = 0; len && row < ROWS; row++)
+        for (const char *name = rows[row].names; name; name = strchr(name, '|')) {
+            name += *name == '|';
+            count += strncmp(name, word + 2, len) == 0;
+        }
+    return count;
+}
+
 static int complain_of(int found, char *const *argv)
 {
     char letter[3] = { '-', (char)optopt, 0 };
@@ -460,10 +474,20 @@ static int complain_of(int found, char *const *argv)
         return rmdi_fail(RMD_EINVAL, "option %s needs a value", what);
     if (optopt >= LONG_BASE)
         return rmdi_fail(RMD_EINVAL, "option %s takes no value", what);
-    return rmdi_fail(RMD_EINVAL,
-                     "option %s is unknown or could be several; remuda run --help "
-                     "lists all",
-                     what);
+    unsigned count = count_names(what);
+    if (count > 1)
+        return rmdi_fail(RMD_EINVAL, "option %s could be any of %u; write more of it", what, count);
+    return rmdi_fail(RMD_EINVAL, "option %s is unknown; remuda run --help lists all", what);
+}
+
+/* The messages about values name the value; this names the option, unless they do. */
+static int name_option(const option_row *row, int err)
+{
+    char detail[RMDI_ERROR_DETAIL_MAX];
+    if (err == RMD_ENOMEM || *rmd_error_detail() == '-')
+        return err;
+    snprintf(detail, sizeof detail, "%s", rmd_error_detail());
+    return rmdi_fail(err, "--%.*s: %s", (int)strcspn(row->names, "|"), row->names, detail);
 }
 
 static int read_options(rmdi_cli_run *cli, int argc, char **argv)
@@ -477,8 +501,10 @@ static int read_options(rmdi_cli_run *cli, int argc, char **argv)
         if (!row)
             return complain_of(found, argv);
         int err = row->read(cli, optarg);
-        if (err < 0 || cli->help)
-            return err;
+        if (err < 0)
+            return name_option(row, err);
+        if (cli->help)
+            return 0;
     }
     return 0;
 }

@@ -2,12 +2,12 @@
 /* From a template and values to an argv. Arguments are written one after the other into one
  * buffer, which may move while it grows; so pointers are made last. */
 #include "base/alloc.h"
+#include "base/decimal.h"
 #include "base/error.h"
 #include "job/quote.h"
 #include "job/template.h"
 #include "job/template_private.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* ---- walking ---- */
@@ -100,13 +100,12 @@ int rmdi_template_walk(rmdi_walker *w)
 }
 
 rmd_bytes rmdi_template_value(const rmdi_task_input *input, rmdi_place_kind kind, size_t value,
-                              char digits[RMDI_DIGITS_MAX])
+                              char digits[RMDI_DECIMAL_MAX])
 {
     if (kind < RMDI_PLACE_SEQ)
         return rmdi_place_apply(kind, value == no_value ? rmdi_bytes_of("") : input->values[value]);
     uint64_t number = kind == RMDI_PLACE_SEQ ? input->seq : input->slot;
-    int len = snprintf(digits, RMDI_DIGITS_MAX, "%llu", (unsigned long long)number);
-    return (rmd_bytes){ .data = digits, .len = (size_t)len };
+    return (rmd_bytes){ .data = digits, .len = (size_t)(rmdi_decimal(digits, number) - digits) };
 }
 
 int rmdi_template_join(const rmdi_task_input *input, rmdi_buffer *out)
@@ -167,7 +166,7 @@ static int check_nul(const rmdi_task_input *input, size_t value)
 static int add_value(rmdi_expansion *e, const rmdi_task_input *input, rmdi_place_kind kind,
                      size_t value)
 {
-    char digits[RMDI_DIGITS_MAX];
+    char digits[RMDI_DECIMAL_MAX];
     int err = kind < RMDI_PLACE_SEQ ? check_nul(input, value) : 0;
     return err < 0 ? err : add_to_argument(e, rmdi_template_value(input, kind, value, digits));
 }

@@ -33,7 +33,7 @@ static bool needs_quotes(const rmdi_walker *w, const rmdi_atom *atom, rmd_bytes 
 
 static int add_value(rmdi_walker *w, const rmdi_atom *atom, size_t n)
 {
-    char digits[RMDI_DIGITS_MAX];
+    char digits[RMDI_DECIMAL_MAX];
     rmd_bytes value = rmdi_template_value(w->input, atom->place.kind, n, digits);
     switch (atom->context) {
     case RMDI_SHELL_DOUBLE: return rmdi_quote_add_in_double(w->ctx, value, atom->glued);
@@ -47,7 +47,7 @@ static int add_value(rmdi_walker *w, const rmdi_atom *atom, size_t n)
 
 static int add_plain_value(rmdi_walker *w, const rmdi_atom *atom, size_t n)
 {
-    char digits[RMDI_DIGITS_MAX];
+    char digits[RMDI_DECIMAL_MAX];
     return add_text(w, rmdi_template_value(w->input, atom->place.kind, n, digits));
 }
 

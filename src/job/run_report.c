@@ -13,7 +13,7 @@
 
 static const int64_t between_lines_ns = INT64_C(10) * 1000 * 1000 * 1000;
 
-enum { REPORTS_MAX = 20, TAIL_LINES = 5 };
+enum { REPORTS_MAX = 20, TAIL_LINES = 5, COMMAND_MAX = 4096 };
 
 /* ---- failures ---- */
 
@@ -54,6 +54,16 @@ static int add_tail(const rmdi_run_task *task, const rmd_exit *account, rmdi_buf
     return err;
 }
 
+/* One that would push its own reason off the screen is cut. */
+static int add_command(const char *command, size_t len, rmdi_buffer *text)
+{
+    size_t shown = len <= COMMAND_MAX ? len : COMMAND_MAX / 2;
+    int err = rmdi_buffer_add(text, command, shown);
+    if (err == 0 && shown < len)
+        err = rmdi_buffer_add_format(text, "... (%zu bytes in all; --joblog keeps the whole)", len);
+    return err == 0 ? rmdi_buffer_add_byte(text, '\n') : err;
+}
+
 static int add_report(const rmdi_run_task *task, const rmd_exit *account, rmdi_buffer *text)
 {
     bool its_own = account && !task->item.error; /* not the way of its output */
@@ -66,9 +76,7 @@ static int add_report(const rmdi_run_task *task, const rmd_exit *account, rmdi_b
     if (err == 0)
         err = rmdi_buffer_add_format(text, "; it was:\nremuda:   ");
     if (err == 0)
-        err = rmdi_buffer_add(text, task->text.data, task->text.len);
-    if (err == 0)
-        err = rmdi_buffer_add_byte(text, '\n');
+        err = add_command(task->text.data, task->text.len, text);
     return err == 0 && account ? add_tail(task, account, text) : err;
 }
 

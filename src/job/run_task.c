@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/alloc.h"
+#include "base/decimal.h"
 #include "base/error.h"
 #include "job/joblog.h"
 #include "job/run_private.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -128,17 +128,12 @@ typedef struct variables {
 
 static void name_variables(const rmdi_run_task *task, variables *v)
 {
-    const char *const formats[] = { "PARALLEL_SEQ=%" PRIu64,     "REMUDA_SEQ=%" PRIu64,
-                                    "PARALLEL_JOBSLOT=%" PRIu64, "REMUDA_SLOT=%" PRIu64,
-                                    "PARALLEL_PID=%" PRIu64,     "PARALLEL_JOBSLOT0=%" PRIu64 };
-    const uint64_t values[] = { task->item.seq, task->item.seq,     task->slot,
-                                task->slot,     (uint64_t)getpid(), task->slot - 1 };
+    const char *const names[] = { "PARALLEL_SEQ=", "REMUDA_SEQ=",        "PARALLEL_JOBSLOT=",
+                                  "REMUDA_SLOT=",  "PARALLEL_JOBSLOT0=", "PARALLEL_PID=" };
+    const uint64_t values[] = { task->item.seq, task->item.seq, task->slot,
+                                task->slot,     task->slot - 1, (uint64_t)getpid() };
     for (size_t i = 0; i < 6; i++) {
-        /* The formats are the six above. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        snprintf(v->text[i], sizeof v->text[i], formats[i], values[i]);
-#pragma GCC diagnostic pop
+        rmdi_decimal(stpcpy(v->text[i], names[i]), values[i]);
         v->list[i] = v->text[i];
     }
     v->list[6] = NULL;

@@ -121,11 +121,13 @@ static bool parse_duration(const char *text, long double *seconds)
 int rmdi_duration_parse(const char *text, int64_t *result)
 {
     long double seconds;
-    if (!parse_duration(text, &seconds) || seconds * 1e9L >= 9223372036854775808.0L)
+    if (!parse_duration(text, &seconds))
         return rmdi_fail(RMD_EINVAL,
                          "'%.80s' is no duration: seconds like 10 or 1.5, or parts with "
                          "a unit like 30s, 2m, 1h30m, 1d",
                          text);
+    if (seconds * 1e9L >= 9223372036854775808.0L)
+        return rmdi_fail(RMD_EINVAL, "'%.80s' is too long: at most 292 years", text);
     *result = (int64_t)(seconds * 1e9L + 0.5L);
     return 0;
 }

@@ -89,10 +89,24 @@ static int find_places(parser *p)
     return err;
 }
 
+/* To hand its text on would run something else than what is meant. */
+static int refuse_perl(const parser *p)
+{
+    const char *text = p->t->text.data, *open = strstr(text, "{=");
+    if (!open || !strstr(open + 2, "=}"))
+        return 0;
+    return rmdi_fail(RMD_ESYNTAX,
+                     "{= =} at character %zu of the command: expressions in Perl are not "
+                     "known; let the command itself change the value",
+                     (size_t)(open - text) + 1);
+}
+
 /* A command without any placeholder gets {} at its end. */
 static int find_or_append(parser *p)
 {
-    int err = find_places(p);
+    int err = refuse_perl(p);
+    if (err == 0)
+        err = find_places(p);
     if (err < 0 || p->found_len || p->options->never_append)
         return err;
     p->appended = true;

@@ -3,6 +3,7 @@
 #ifndef RMDI_JOB_TEMPLATE_PRIVATE_H
 #define RMDI_JOB_TEMPLATE_PRIVATE_H
 
+#include "base/decimal.h"
 #include "job/place.h"
 #include "job/shell.h"
 #include "job/template.h"
@@ -58,9 +59,8 @@ int rmdi_template_walk(rmdi_walker *w);
 #define RMDI_NO_VALUE SIZE_MAX
 
 /* What a placeholder of this kind makes of value number `value`; digits is room for a number. */
-enum { RMDI_DIGITS_MAX = 24 };
 rmd_bytes rmdi_template_value(const rmdi_task_input *input, rmdi_place_kind kind, size_t value,
-                              char digits[RMDI_DIGITS_MAX]);
+                              char digits[RMDI_DECIMAL_MAX]);
 
 /* Fills the expansion with the arguments themselves, for direct and for quoted templates. */
 int rmdi_template_arguments(const rmdi_template *t, const rmdi_task_input *input,

@@ -481,6 +481,8 @@ def parsing(book):
         --delimiter : -k echo ::: a:b
         --verbose echo ::: a
         --plain -k echo ::: a b
+        --wd new/sub -k echo ::: a b
+        --block 20G --pipe cat
         """)
     settings = {"PARALLEL": "--tagstring 'x  y'"}
     book.lines("parse", "--plain echo ::: a\n--tagstring q echo ::: a", env=settings)
@@ -550,12 +552,17 @@ def different_values(book):
     allowed(book, "quoted-place", 0, b"a b\n", "sh -c 'echo \"{}\"'", ":::", "a b")
     allowed(book, "quoted-place", 0, b'p "a b"\n', "--dry-run", 'p "{}"', ":::", "a b")
     for template in ("cat <<E\n{}\nE", "echo `echo {}`", "echo $(({} + 1))", "echo a # {}",
-                     "echo a #"):
+                     "echo a #", "echo ${x:-{}}", "echo \\{}", "echo $'{}'"):
         allowed(book, "refused-place", 255, b"", template, ":::", "1")
     two = ["{1}", "{2}", ":::", "echo", ":::", "a  b"]
     allowed(book, "command-word", 0, b"a  b\n", *two)
     allowed(book, "command-word", 0, b"echo 'a  b'\n", "--dry-run", *two)
     allowed(book, "command-word", 1, b"", "{}", "x", ":::", "echo a")
+    allowed(book, "perl-place", 255, b"", "echo {= $_=uc =}", ":::", "a")
+    allowed(book, "negative-number", 0, b"[]\n", "echo", "[{-3}]", ":::", "a", ":::", "b")
+    allowed(book, "empty-delimiter", 0, b"a\nb\n", "-k", "-d", "", "echo", ":::", "a", "b")
+    allowed(book, "input-directory", 255, b"", "-a", ".", "echo")
+    allowed(book, "long-line", 0, b"70000\n", "-n1", "printf %s {} | wc -c", stdin=b"x" * 70000)
     allowed(book, "nul-value", 1, b"c\n", "-k", "echo", stdin=b"a\0b\nc\n")
     allowed(book, "newline-path", 0, b"z\n", "-0", "echo {/}", stdin=b"x\ny/z\0")
 
