@@ -15,6 +15,7 @@
 
 #include <remuda/api.h>
 #include <remuda/bytes.h>
+#include <remuda/future.h>
 
 RMD_BEGIN
 
@@ -66,6 +67,11 @@ typedef struct rmd_limits {
     size_t ladder_len;
 } rmd_limits;
 
+/* Told on the pool's keeper thread that an attempt has started (attempt->outcome RMD_PENDING), or
+ * that one has ended and another will be made; the end of the last is the end of the future. All is
+ * borrowed for the call, which must not block for long. */
+typedef void rmd_attempt_fn(void *ctx, const rmd_exit *attempt);
+
 typedef struct rmd_command {
     size_t size;             /* sizeof(rmd_command), exactly: else RMD_EINVAL */
     const char *const *argv; /* NULL-terminated; argv[0] is looked up in the PATH
@@ -77,10 +83,11 @@ typedef struct rmd_command {
     const int *fds; /* further descriptors: fds[i] becomes 3 + i; borrowed until the end */
     size_t fds_len; /* every other descriptor is closed in the program */
     rmd_limits limits;
-    struct rmd_group *group; /* counts and cancels it with others; borrowed until its end */
-    const char *name;        /* for messages; NULL: argv[0] */
-    int64_t full_ms;         /* queue full: 0: wait; < 0: RMD_EFULL at once; > 0: wait so long */
-    void *ctx;               /* the user's own, see rmd_future_ctx() */
+    struct rmd_group *group;    /* counts and cancels it with others; borrowed until its end */
+    const char *name;           /* for messages; NULL: argv[0] */
+    int64_t full_ms;            /* queue full: 0: wait; < 0: RMD_EFULL at once; > 0: wait so long */
+    void *ctx;                  /* the user's own, see rmd_future_ctx() */
+    rmd_attempt_fn *on_attempt; /* gets ctx; NULL: nobody wants to know */
 } rmd_command;
 
 RMD_END

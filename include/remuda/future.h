@@ -34,13 +34,15 @@ typedef struct rmd_exit {
     unsigned attempts;  /* how often it was started */
     pid_t pid;          /* 0: never started */
     int64_t submitted_ns;
-    int64_t started_ns;
-    int64_t ended_ns;
+    int64_t started_ns;          /* its start began */
+    int64_t ended_ns;            /* nothing of it was left, and its output was read */
     int64_t started_realtime_ns; /* since 1970, for people */
     uint64_t out_bytes;          /* written to stdout and stderr, as far as they went through us */
     uint64_t err_bytes;
     struct rusage usage; /* with the descendants it has waited for */
     rmd_bytes err_tail;  /* the last of stderr, up to 64 KiB, unless it went elsewhere */
+    int64_t executed_ns; /* the program was there: since started_ns it was being made */
+    int64_t exited_ns;   /* its own end was noticed */
 } rmd_exit;
 
 /* Waits for the end of the task. 0 when it has ended, however it did; RMD_ETIMEDOUT

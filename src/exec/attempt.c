@@ -247,6 +247,7 @@ int rmdi_attempt_start(rmdi_attempt *attempt)
     if (err == 0)
         err = spawn_listed(attempt, theirs);
     attempt->started = err == 0;
+    attempt->executed_ns = err == 0 ? rmdi_clock_monotonic_ns() : 0;
     for (int i = 0; i < 3; i++)
         if (owned[i])
             rmdi_fd_close(&theirs[i]);
@@ -408,6 +409,7 @@ static void on_child_end(rmd_source *source, unsigned events, void *ctx)
     rmdi_attempt *attempt = ctx;
     (void)source;
     (void)events;
+    attempt->exited_ns = rmdi_clock_monotonic_ns();
     /* Kill first, read then: whatever a member had written is in the pipe by now, and
      * none can go on writing while we read. */
     signal_group(attempt, SIGKILL);

@@ -67,7 +67,7 @@ struct rmdi_attempt {
     int error;
     char detail[RMDI_DETAIL_MAX];
     rmdi_child_end end;
-    int64_t started_ns, started_realtime_ns, ended_ns;
+    int64_t started_ns, started_realtime_ns, executed_ns, exited_ns, ended_ns;
 };
 
 /* Prepares an attempt whose memory is zeroed or was freed by rmdi_attempt_free. */

@@ -159,6 +159,7 @@ static bool copy_ladder(rmd_limits *to, const rmd_limits *from)
 static bool copy_all(rmdi_command *to, const rmd_command *from)
 {
     to->ctx = from->ctx;
+    to->on_attempt = from->on_attempt;
     to->fds_len = from->fds_len;
     to->fds = from->fds_len ? rmdi_memdup(from->fds, from->fds_len * sizeof *from->fds) : NULL;
     return (to->fds || !from->fds_len) && copy_strings(&to->argv, from->argv) &&

@@ -15,6 +15,7 @@ typedef struct rmdi_command {
     size_t fds_len;
     rmd_limits limits; /* the ladder is a copy and ends in SIGKILL */
     void *ctx;
+    rmd_attempt_fn *on_attempt;
 } rmdi_command;
 
 /* Checks and copies. RMD_EINVAL with a detail that names the field, RMD_ENOMEM. */

@@ -38,10 +38,9 @@ static void conclude(rmdi_task *task)
     rmdi_lock_release(&pool->lock);
 }
 
-static void fill_account(rmdi_task *task)
+static void fill_account(rmdi_task *task, rmd_exit *account)
 {
     rmdi_attempt *attempt = &task->attempt;
-    rmd_exit *account = &task->future.exit;
     account->outcome = attempt->outcome;
     account->error = attempt->error;
     account->detail = attempt->detail;
@@ -52,6 +51,8 @@ static void fill_account(rmdi_task *task)
     account->pid = attempt->pid;
     account->started_ns = attempt->started_ns;
     account->started_realtime_ns = attempt->started_realtime_ns;
+    account->executed_ns = attempt->executed_ns;
+    account->exited_ns = attempt->exited_ns;
     account->ended_ns = attempt->ended_ns;
     account->out_bytes = attempt->spools[RMD_STDOUT].total;
     account->err_bytes = attempt->spools[RMD_STDERR].total;
@@ -63,7 +64,7 @@ static void fill_account(rmdi_task *task)
 static void end_running(rmdi_task *task)
 {
     rmdi_programs *pool = task->pool;
-    fill_account(task);
+    fill_account(task, &task->future.exit);
     rmdi_lock_enter(&pool->lock);
     rmdi_list_remove(&task->link);
     pool->census.running--;
@@ -102,6 +103,18 @@ static void requeue(rmdi_task *task)
     rmdi_task_arm(task);
 }
 
+/* Not through the future's own account: a task that is cancelled before its next attempt is
+ * told as one that does not run. */
+static void tell_attempt(rmdi_task *task)
+{
+    const rmdi_command *command = &task->command;
+    if (!command->on_attempt)
+        return;
+    rmd_exit account = { .submitted_ns = task->future.exit.submitted_ns };
+    fill_account(task, &account);
+    command->on_attempt(command->ctx, &account);
+}
+
 static bool try_again(rmdi_task *task)
 {
     rmdi_programs *pool = task->pool;
@@ -111,10 +124,17 @@ static bool try_again(rmdi_task *task)
         return false;
     rmdi_lock_enter(&pool->lock);
     bool again = !task->cancel_wanted && rmdi_programs_clock(pool) < task->total_due_ns;
-    if (again)
-        requeue(task);
     rmdi_lock_release(&pool->lock);
-    return again;
+    if (!again)
+        return false;
+    tell_attempt(task); /* while its outputs are still there */
+    rmdi_lock_enter(&pool->lock);
+    requeue(task);
+    if (task->cancel_wanted) /* meanwhile; releases the lock */
+        end_queued(task, RMD_OUTCOME_CANCELLED, RMD_ECANCELED, "cancelled before its next attempt");
+    else
+        rmdi_lock_release(&pool->lock);
+    return true;
 }
 
 static void plan_sweep(rmdi_programs *pool)
@@ -198,6 +218,7 @@ static void start(rmdi_task *task)
             end_running(task);
         return;
     }
+    tell_attempt(task);
     if (!task->command.limits.run_ms_max)
         return;
     rmdi_lock_enter(&pool->lock);

@@ -2,6 +2,7 @@
 /* Time limits, attempts, and the clock that stands while a pool is suspended. */
 #include "kit.h"
 
+#include "data/bytes.h"
 #include "exec/programs_testing.h"
 #include "port/clock.h"
 #include <fcntl.h>
@@ -142,6 +143,37 @@ TEST(a_program_that_fails_is_started_again_until_it_succeeds)
     future = run_with(pool, "exit 1", (rmd_command){ 0 });
     CHECK_EQ(end_of(future)->attempts, 1);
     CHECK_END(future, RMD_OUTCOME_FAILED, RMD_EEXIT);
+    close_pool(pool);
+}
+
+typedef struct attempts_told {
+    rmdi_buffer text;
+    bool wrong;
+} attempts_told;
+
+static void on_attempt(void *ctx, const rmd_exit *attempt)
+{
+    attempts_told *t = ctx;
+    rmdi_buffer_add_format(&t->text, "%u %s %d %.*s;", attempt->attempts,
+                           rmd_outcome_name(attempt->outcome), attempt->status,
+                           (int)attempt->err_tail.len, (const char *)attempt->err_tail.data);
+    t->wrong |= attempt->pid <= 0 || attempt->executed_ns < attempt->started_ns ||
+                (attempt->outcome && attempt->ended_ns < attempt->exited_ns);
+}
+
+TEST(each_attempt_is_told_when_it_starts_and_when_another_follows)
+{
+    rmd_pool *pool = open_pool("programs:1");
+    attempts_told t = { 0 };
+    rmd_future *future = run_with(
+        pool, "printf e$REMUDA_ATTEMPT >&2; exit $((3 - REMUDA_ATTEMPT))",
+        (rmd_command){ .limits.attempts_max = 5, .on_attempt = on_attempt, .ctx = &t });
+    CHECK_EQ(end_of(future)->outcome, RMD_OUTCOME_OK);
+    CHECK_STR(t.text.data,
+              "1 pending -1 ;1 failed 2 e1;2 pending -1 ;2 failed 1 e2;3 pending -1 ;");
+    CHECK(!t.wrong);
+    rmdi_buffer_free(&t.text);
+    rmd_future_free(future);
     close_pool(pool);
 }
 

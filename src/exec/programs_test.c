@@ -37,7 +37,9 @@ TEST(the_account_of_a_program_is_complete)
     CHECK_INT(account->pid, >, 1);
     CHECK_INT(account->submitted_ns, >=, before);
     CHECK_INT(account->started_ns, >=, account->submitted_ns);
-    CHECK_INT(account->ended_ns, >=, account->started_ns);
+    CHECK_INT(account->executed_ns, >=, account->started_ns);
+    CHECK_INT(account->exited_ns, >=, account->executed_ns);
+    CHECK_INT(account->ended_ns, >=, account->exited_ns);
     CHECK_INT(account->started_realtime_ns, >=, real_before);
     CHECK_EQ(account->out_bytes, 4);
     CHECK_EQ(account->err_bytes, 6);
