@@ -23,6 +23,7 @@ typedef struct session {
     bool done;
     unsigned interrupts; /* INT, TERM, HUP that came */
     int signal;          /* the first of them */
+    char detail[512];    /* why the loop ended before the run */
 } session;
 
 /* ---- what decides how commands are run ---- */
@@ -164,15 +165,24 @@ static void on_done(void *ctx)
     rmd_loop_stop(s->loop);
 }
 
+static int exit_status(session *s, const char **detail)
+{
+    int status = rmdi_run_status(s->run, detail);
+    if (!s->done) {
+        status = RMDI_EXIT_OWN_ERROR;
+        *detail = s->detail;
+    }
+    return s->signal && status != RMDI_EXIT_OWN_ERROR ? 128 + s->signal : status;
+}
+
 static int finish(session *s)
 {
     char text[600];
     const char *detail;
-    int status = rmdi_run_status(s->run, &detail);
-    if (!s->done) {
-        status = RMDI_EXIT_OWN_ERROR;
-        detail = rmd_error_detail();
-    }
+    snprintf(s->detail, sizeof s->detail, "%s", s->done ? "" : rmd_error_detail());
+    int status = exit_status(s, &detail);
+    rmdi_run_seal(s->run, status);
+    status = exit_status(s, &detail);
     if (status == RMDI_EXIT_OWN_ERROR && *detail) {
         snprintf(text, sizeof text, "remuda run: %s\n", detail);
         rmdi_run_say(s->run, text);
@@ -181,7 +191,7 @@ static int finish(session *s)
     for (size_t i = 0; i < sizeof s->signals / sizeof *s->signals; i++)
         rmd_source_free(s->signals[i]);
     rmdi_run_close(s->run, RMD_FOREVER);
-    return s->signal ? 128 + s->signal : status;
+    return status;
 }
 
 /* --wd: with the directories above it, as GNU parallel does. That it exists is no error; that
@@ -236,6 +246,7 @@ int rmdi_verb_run(int argc, char **argv)
     int status = 0, err = rmdi_cli_run_read(&cli, argc, argv);
     if (err == 0 && cli.help)
         rmdi_cli_run_help();
+    cli.run.shell_given = cli.run.template.shell;
     if (!cli.run.template.shell)
         cli.run.template.shell = choose_shell();
     cli.run.template.is_program = is_program;

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "cli/run_values.h"
+#include "job/quote.h"
 #include "job/size.h"
 #include "port/cpu.h"
 
@@ -13,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { COMMAND_LINE_MAX = 8192 };
 
 typedef struct option_row {
     const char *names; /* long ones, separated by '|'; the first is shown */
@@ -185,6 +188,59 @@ static int set_joblog(rmdi_cli_run *cli, const char *value)
     if (!value[*value == '+'])
         return rmdi_fail(RMD_EINVAL, "--joblog: the name of the file is empty");
     cli->run.joblog = value;
+    return 0;
+}
+
+static int set_journal(rmdi_cli_run *cli, const char *value)
+{
+    if (!*value)
+        return rmdi_fail(RMD_EINVAL, "--journal: the name of the file is empty");
+    cli->run.journal = value;
+    return 0;
+}
+
+static int set_sync(rmdi_cli_run *cli, const char *value)
+{
+    if (strcmp(value, "full") != 0 && strcmp(value, "normal") != 0)
+        return rmdi_fail(RMD_EINVAL, "--sync \"%s\": takes full or normal", value);
+    cli->run.sync = *value == 'f' ? RMDI_SYNC_FULL : RMDI_SYNC_NORMAL;
+    return 0;
+}
+
+static int set_resume(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.resume = true;
+    return 0;
+}
+
+static int set_retry_failed(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.resume = cli->run.retry_failed = true;
+    return 0;
+}
+
+static int set_at_most_once(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.at_most_once = true;
+    return 0;
+}
+
+static int add_environment(rmdi_cli_run *cli, const char *value)
+{
+    void *names = cli->environment;
+    if (!*value || strchr(value, '='))
+        return rmdi_fail(RMD_EINVAL, "--env \"%s\": takes the name of a variable", value);
+    int err = rmdi_array_reserve(&names, &cli->environment_capacity, cli->environment_len + 1,
+                                 sizeof *cli->environment);
+    cli->environment = names;
+    if (err < 0)
+        return err;
+    cli->environment[cli->environment_len++] = value;
+    cli->environment[cli->environment_len] = NULL;
+    cli->run.environment = cli->environment;
     return 0;
 }
 
@@ -372,6 +428,14 @@ static const option_row rows[] = {
     { "tag", 0, NULL, set_tag, "begin each line with the input and a tab" },
     { "tagstring|tag-string", 0, "STR", set_tagstring, "begin each line with STR and a tab" },
     { "joblog|jl", 0, "FILE", set_joblog, "write a line for each task; +FILE appends" },
+    { "journal", 0, "FILE", set_journal, "record every task in FILE, so that it can be resumed" },
+    { "resume", 0, NULL, set_resume, "go on with the journal: run only what has not ended" },
+    { "retry-failed|retryfailed|resume-failed|resumefailed", 0, NULL, set_retry_failed,
+      "the same, and run again what has failed" },
+    { "at-most-once", 0, NULL, set_at_most_once,
+      "never start a task twice: what a killed run had started is lost" },
+    { "sync", 0, "full|normal", set_sync, "what of the journal survives a power failure (full)" },
+    { "env", 0, "NAME", add_environment, "the value of NAME belongs to what a task is" },
     { "retries", 0, "N", set_retries, "start a task that fails up to N times in all" },
     { "timeout", 0, "TIME|N%", set_timeout, "end a task after TIME; % of the median so far" },
     { "termseq|term-seq", 0, "SIG,MS,...", set_termseq,
@@ -591,7 +655,27 @@ static int check(const rmdi_cli_run *cli)
 {
     if (cli->run.pipe && !cli->run.template.words)
         return rmdi_fail(RMD_EINVAL, "--pipe needs a command to give the blocks to");
+    if (!cli->run.journal && (cli->run.resume || cli->run.at_most_once))
+        return rmdi_fail(RMD_EINVAL, "%s needs --journal FILE, where it is recorded what was done",
+                         cli->run.retry_failed ? "--retry-failed"
+                         : cli->run.resume     ? "--resume"
+                                               : "--at-most-once");
     return 0;
+}
+
+/* How we were called, as can be pasted into a shell. A long list of inputs is cut. */
+static int join_command_line(rmdi_cli_run *cli, int argc, char **argv)
+{
+    int err = rmdi_buffer_add_text(&cli->command_line, "remuda");
+    for (int i = 0; i < argc && err == 0 && cli->command_line.len < COMMAND_LINE_MAX; i++) {
+        err = rmdi_buffer_add_byte(&cli->command_line, ' ');
+        if (err == 0)
+            err = rmdi_quote_add(&cli->command_line, rmdi_bytes_of(argv[i]));
+    }
+    if (err == 0 && cli->command_line.len >= COMMAND_LINE_MAX)
+        err = rmdi_buffer_add_text(&cli->command_line, " ...");
+    cli->run.command_line = cli->command_line.data;
+    return err;
 }
 
 int rmdi_cli_run_read(rmdi_cli_run *cli, int argc, char **argv)
@@ -609,6 +693,8 @@ int rmdi_cli_run_read(rmdi_cli_run *cli, int argc, char **argv)
         cli->run.tag = NULL;
     cli->run.inputs.sources = cli->sources;
     cli->run.inputs.sources_count = cli->sources_len;
+    if (err == 0)
+        err = join_command_line(cli, argc, argv);
     return err < 0 || cli->help ? err : check(cli);
 }
 
@@ -620,6 +706,8 @@ void rmdi_cli_run_free(rmdi_cli_run *cli)
     rmdi_free(cli->sources);
     rmdi_free(cli->words);
     rmdi_free(cli->tag);
+    rmdi_free(cli->environment);
+    rmdi_buffer_free(&cli->command_line);
 }
 
 /* ---- help ---- */

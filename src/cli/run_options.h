@@ -19,6 +19,9 @@ typedef struct rmdi_cli_run {
     char *tag;
     bool tag_wanted;
     unsigned outputs_seen;
+    const char **environment; /* names; NULL-terminated */
+    size_t environment_len, environment_capacity;
+    rmdi_buffer command_line;
     bool help;
 } rmdi_cli_run;
 

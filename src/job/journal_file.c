@@ -114,7 +114,7 @@ int rmdi_journal_check(const char *path, bool to_write)
 
 /* ---- what SQLite says ---- */
 
-static int code_of(int result)
+int rmdi_journal_code(int result)
 {
     switch (result & 0xff) {
     case SQLITE_NOMEM: return RMD_ENOMEM;
@@ -133,8 +133,8 @@ int rmdi_journal_fail(sqlite3 *db, const char *path, int result)
     int cause = db ? sqlite3_system_errno(db) : 0;
     bool damaged = (result & 0xff) == SQLITE_CORRUPT || (result & 0xff) == SQLITE_NOTADB;
     const char *system = cause && (result & 0xff) != SQLITE_FULL ? strerrordesc_np(cause) : NULL;
-    return rmdi_fail(code_of(result), "journal %s: %s%s%s%s", path, sqlite3_errstr(result),
-                     system ? ": " : "", system ? system : "",
+    return rmdi_fail(rmdi_journal_code(result), "journal %s: %s%s%s%s", path,
+                     sqlite3_errstr(result), system ? ": " : "", system ? system : "",
                      damaged ? "; it is damaged, and was left as it is (sqlite3 FILE .recover "
                                "saves what can be read)"
                              : "");

@@ -21,7 +21,9 @@ int rmdi_journal_check(const char *path, bool to_write);
  * memory cannot be shared through the file. */
 bool rmdi_journal_suits(int64_t filesystem);
 
-/* The error for what SQLite has answered, with a detail "journal PATH: ...". */
+/* Our code for what SQLite has answered; the second sets a detail, too: "journal PATH: ...". db may
+ * be NULL. */
+int rmdi_journal_code(int result);
 int rmdi_journal_fail(sqlite3 *db, const char *path, int result);
 
 #endif

@@ -84,6 +84,8 @@ static void emit_tagged(rmdi_printer *printer, rmdi_print_item *item, int stream
 static int64_t next_piece(rmdi_printer *printer, rmdi_print_item *item, int stream, char *chunk)
 {
     rmdi_print_stream *from = &item->streams[stream];
+    if (item->read)
+        return item->read(item, stream + 1, from->offset, chunk, CHUNK);
     if (printer->options.line_buffer)
         return rmdi_spool_read(&from->held, from->offset, chunk, CHUNK);
     if (!item->future)
@@ -253,7 +255,7 @@ void rmdi_printer_begin(rmdi_printer *printer, rmdi_print_item *item)
 
 void rmdi_printer_end(rmdi_printer *printer, rmdi_print_item *item)
 {
-    item->ended = true;
+    item->ended = item->settled = true;
     rmdi_list_remove(&item->link);
     if (!printer->options.keep_order) {
         rmdi_list_append(&printer->ended, &item->link);
@@ -275,14 +277,19 @@ void rmdi_printer_announce(rmdi_printer *printer, rmdi_print_item *item)
         show_prefix(printer, item);
 }
 
+static void hide(rmdi_print_item *item)
+{
+    item->hidden |= !item->settled;
+}
+
 void rmdi_printer_hide_rest(rmdi_printer *printer)
 {
     for (rmdi_link *l = printer->running.next; l != &printer->running; l = l->next)
-        RMDI_CONTAINER(l, rmdi_print_item, link)->hidden = true;
+        hide(RMDI_CONTAINER(l, rmdi_print_item, link));
     if (!printer->options.keep_order)
         return;
     uint64_t seq = printer->next_seq;
-    while (seq <= printer->begun && *place(printer, seq) && (*place(printer, seq))->ended)
+    while (seq <= printer->begun && *place(printer, seq) && (*place(printer, seq))->settled)
         seq++;
     for (; seq <= printer->begun; seq++)
         if (*place(printer, seq))

@@ -31,6 +31,10 @@ typedef struct rmdi_print_item {
     size_t prefix_done;
     rmdi_print_stream streams[2]; /* stdout, stderr */
     int stage;                    /* 0 stdout, 1 stderr, 2 done */
+    /* What was kept of it elsewhere, in place of a future; NULL: none. */
+    int64_t (*read)(struct rmdi_print_item *item, int stream, uint64_t offset, void *buffer,
+                    size_t len);
+    bool settled; /* its end is known, and need only be told */
     bool ended;
     bool hidden; /* ended, but not to be shown */
     int error;   /* its output could not be kept or read back */
@@ -66,7 +70,7 @@ int rmdi_printer_lines(rmdi_printer *printer, rmdi_print_item *item, int stream,
 /* Its end: it is shown in its turn. */
 void rmdi_printer_end(rmdi_printer *printer, rmdi_print_item *item);
 
-/* Nothing that has not got its turn yet shall be shown. */
+/* Nothing that has not got its turn yet shall be shown, but for what is settled. */
 void rmdi_printer_hide_rest(rmdi_printer *printer);
 
 /* May another task begin? Not while too many wait to be shown. */

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TICK_MS = 100, HELD_MAX = 8 * 1024 * 1024 };
+enum { TICK_MS = 100, HELD_MAX = 8 * 1024 * 1024, SETTLED_MAX = 1024, SKIP_MAX = 4096 };
 
 void rmdi_run_fail(rmdi_run *run, int error)
 {
@@ -102,10 +102,11 @@ static void on_shown(void *ctx, rmdi_print_item *item)
     rmdi_run *run = ctx;
     rmdi_run_task *task = (rmdi_run_task *)(void *)item;
     bool told = !item->hidden && !run->options.dry_run;
-    if (told && run->options.joblog)
+    if (told && run->options.joblog && !task->again)
         log_task(task);
-    if (told && !run->options.quiet)
+    if (told && !run->options.quiet && !task->again)
         rmdi_run_report_failure(task);
+    rmdi_run_record_shown(task);
     if (item->error)
         count_spoiled(task);
     if (item->error && !task->failed) /* found out after its end was counted */
@@ -132,7 +133,7 @@ static void on_broken(void *ctx, int error)
 static bool may_begin(const rmdi_run *run)
 {
     return !run->input_done && !run->stopping && run->in_flight < run->options.slots &&
-           rmdi_printer_has_room(run->printer);
+           run->settled_len < SETTLED_MAX && rmdi_printer_has_room(run->printer);
 }
 
 static bool delay_is_over(rmdi_run *run)
@@ -205,13 +206,27 @@ static int read_next(rmdi_run *run)
     return err < 0 ? err : RMD_EAGAIN;
 }
 
+/* Many inputs may have ended in earlier runs: now and then the loop gets its turn. */
+static bool skip_next(rmdi_run *run, int *error)
+{
+    if (!rmdi_run_skips(run, error))
+        return false;
+    if (++run->skipped_in_turn >= SKIP_MAX)
+        rmdi_loop_send(run->loop, &run->feed);
+    return true;
+}
+
 static bool begin_one(rmdi_run *run)
 {
-    int got = read_next(run);
+    int error = 0, got = read_next(run);
+    if (got == 1 && skip_next(run, &error))
+        return run->skipped_in_turn < SKIP_MAX;
+    if (error < 0)
+        got = error;
     if (got == 1 && !delay_is_over(run))
         return false;
     if (got == 1) {
-        run->next_read = false;
+        run->next_read = run->next_judged = false;
         run->not_before_ns = rmdi_clock_monotonic_ns() + run->options.delay_ns;
         got = rmdi_run_task_begin(run, &run->next_values, run->next_block);
         if (got == 0)
@@ -259,13 +274,13 @@ static int open_joblog(rmdi_run *run)
     const char *path = run->options.joblog;
     if (!path || run->options.dry_run)
         return 0;
-    bool append = *path == '+';
+    bool append = *path == '+' || run->options.resume;
     if (strcmp(path, "-") != 0) {
-        run->joblog = open(path + append,
-                           O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND | (append ? 0 : O_TRUNC),
+        path += *path == '+';
+        run->joblog = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND | (append ? 0 : O_TRUNC),
                            0666);
         if (run->joblog < 0)
-            return rmdi_fail_errno(errno, "joblog %s", path + append);
+            return rmdi_fail_errno(errno, "joblog %s", path);
     }
     rmdi_buffer line = { 0 };
     int err = append ? 0 : rmdi_joblog_header(&line);
@@ -346,9 +361,9 @@ static int open_timers(rmdi_run *run)
 int rmdi_run_open(rmdi_run **out, rmd_loop *loop, const rmdi_run_options *options,
                   void (*done)(void *ctx), void *ctx)
 {
-    static int (*const steps[])(rmdi_run *) = { open_templates, open_inputs, open_arrays,
-                                                open_printer,   open_joblog, open_pool,
-                                                open_timers };
+    static int (*const steps[])(
+        rmdi_run *) = { open_templates,        open_inputs, open_arrays, open_printer,
+                        rmdi_run_open_journal, open_joblog, open_pool,   open_timers };
     rmdi_run *run = rmdi_alloc_zeroed(sizeof *run);
     if (!run)
         return rmdi_fail_memory();
@@ -359,6 +374,8 @@ int rmdi_run_open(rmdi_run **out, rmd_loop *loop, const rmdi_run_options *option
     run->ctx = ctx;
     run->joblog = -1;
     run->start_ns = rmdi_clock_monotonic_ns();
+    rmdi_list_init(&run->starting);
+    rmdi_list_init(&run->settled);
     int err = 0;
     for (size_t i = 0; i < sizeof steps / sizeof *steps && err == 0; i++)
         err = steps[i](run);
@@ -366,6 +383,8 @@ int rmdi_run_open(rmdi_run **out, rmd_loop *loop, const rmdi_run_options *option
         char detail[sizeof run->detail]; /* closing must not lose it */
         snprintf(detail, sizeof detail, "%s", rmd_error_detail());
         run->options.census = false;
+        rmdi_journal_discard(run->journal);
+        run->journal = NULL;
         rmdi_run_close(run, RMD_NOW);
         return rmdi_fail_copy(err, detail);
     }
@@ -421,6 +440,9 @@ void rmdi_run_close(rmdi_run *run, rmd_deadline deadline)
 {
     if (run->pool)
         rmd_pool_drain(run->pool, RMD_NOW); /* nothing runs any more, unless we gave up */
+    rmdi_run_seal(run, 255);                /* unless that was done */
+    rmdi_loop_unsend(run->loop, &run->feed);
+    rmdi_keys_free(run->keys);
     if (run->options.census)
         rmdi_run_account(run);
     rmdi_run_erase(run);

@@ -7,6 +7,7 @@
 #include "job/blocks.h"
 #include "job/halt.h"
 #include "job/inputs.h"
+#include "job/journal.h"
 #include "job/template.h"
 
 #include <remuda/loop.h>
@@ -38,11 +39,19 @@ typedef struct rmdi_run_options {
     rmdi_halt halt;
     const rmd_kill_step *ladder;
     size_t ladder_len;
-    int64_t delay_ns; /* between two starts */
-    const char *dir;  /* where the tasks run; NULL: here */
-    bool bar, eta;    /* progress on stderr */
-    bool census;      /* print the account at the end */
-    bool quiet;       /* say nothing about failed tasks */
+    int64_t delay_ns;    /* between two starts */
+    const char *dir;     /* where the tasks run; NULL: here */
+    bool bar, eta;       /* progress on stderr */
+    bool census;         /* print the account at the end */
+    const char *journal; /* a path; NULL: none */
+    rmdi_journal_sync sync;
+    bool resume;                    /* go on with the journal: what has ended is not run again */
+    bool retry_failed;              /* ... but what has failed is */
+    bool at_most_once;              /* ... and what may have been started is not */
+    const char *const *environment; /* names of variables that belong to a task's key; NULL: none */
+    const char *shell_given;        /* with --shell: it belongs to the key; NULL: none */
+    const char *command_line;       /* how we were called, for the journal */
+    bool quiet;                     /* say nothing about failed tasks */
 } rmdi_run_options;
 
 typedef struct rmdi_run rmdi_run;
@@ -66,6 +75,10 @@ void rmdi_run_say(rmdi_run *run, const char *text);
 /* The exit status of the run, once done: GNU parallel's; 255 and a detail after an error
  * of our own, 141 when nobody reads the output. */
 int rmdi_run_status(const rmdi_run *run, const char **detail);
+
+/* Records the end of the run in the journal, with this exit status, and closes it. An error of
+ * the journal becomes the run's own: ask for the status again. */
+void rmdi_run_seal(rmdi_run *run, int status);
 
 /* Waits (deadline) for output still to be written, prints the account if it was asked for,
  * and frees all. */

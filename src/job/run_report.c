@@ -68,9 +68,11 @@ static int add_report(const rmdi_run_task *task, const rmd_exit *account, rmdi_b
 {
     bool its_own = account && !task->item.error; /* not the way of its output */
     const char *why = its_own && !task->detail ? account->detail : task->detail;
-    const char *outcome = its_own ? rmd_outcome_name(account->outcome) : "failed";
-    int err = rmdi_buffer_add_format(text, "remuda: task %" PRIu64 " %s: %s", task->item.seq,
-                                     outcome, why ? why : "its output could not be shown in full");
+    const char *outcome = its_own      ? rmd_outcome_name(account->outcome)
+                          : task->lost ? "lost"
+                                       : "failed";
+    int err = rmdi_buffer_add_format(text, "remuda: task %" PRIu64 " %s: %s", task->seq, outcome,
+                                     why ? why : "its output could not be shown in full");
     if (err == 0 && account && account->attempts > 1)
         err = rmdi_buffer_add_format(text, " (after %u attempts)", account->attempts);
     if (err == 0)
@@ -110,8 +112,9 @@ static unsigned terminal_columns(void)
 
 void rmdi_run_draw(rmdi_run *run)
 {
+    uint64_t total = rmdi_run_total(run);
     rmdi_progress progress = {
-        .total = rmdi_run_total(run),
+        .total = total == UINT64_MAX ? total : total - run->skipped,
         .ended = run->ended,
         .failed = run->failed,
         .running = run->in_flight,
@@ -145,17 +148,24 @@ void rmdi_run_erase(rmdi_run *run)
     rmdi_printer_note(run->printer, erase, sizeof erase - 1);
 }
 
+void rmdi_run_census(const rmdi_run *run, rmd_census *census)
+{
+    *census = (rmd_census){ 0 };
+    if (run->pool)
+        rmd_pool_census(run->pool, census);
+    census->submitted += run->correction.submitted;
+    census->ok += run->correction.ok;
+    census->failed += run->correction.failed;
+    census->cancelled += run->correction.cancelled;
+    census->timeout += run->correction.timeout;
+    census->lost += run->correction.lost;
+}
+
 void rmdi_run_account(rmdi_run *run)
 {
-    rmd_census census = { 0 };
+    rmd_census census;
     rmdi_buffer line = { 0 };
-    if (run->pool)
-        rmd_pool_census(run->pool, &census);
-    census.submitted += run->correction.submitted;
-    census.ok += run->correction.ok;
-    census.failed += run->correction.failed;
-    census.cancelled += run->correction.cancelled;
-    census.timeout += run->correction.timeout;
+    rmdi_run_census(run, &census);
     if (rmdi_progress_census(&census, rmdi_clock_monotonic_ns() - run->start_ns, run->options.slots,
                              &line) == 0)
         rmdi_printer_note(run->printer, line.data, line.len);

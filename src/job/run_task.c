@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/decimal.h"
 #include "base/error.h"
+#include "base/point.h"
 #include "job/joblog.h"
 #include "job/run_private.h"
 
@@ -51,9 +52,13 @@ static rmdi_run_task *new_task(rmdi_run *run)
     rmdi_run_task *task = rmdi_alloc_zeroed(sizeof *task);
     if (!task)
         return NULL;
-    rmdi_print_item_init(&task->item, ++run->seq);
+    rmdi_print_item_init(&task->item, ++run->shown_begun);
+    rmdi_list_init(&task->waiting);
     task->run = run;
+    task->seq = ++run->seq;
     task->slot = take_slot(run);
+    task->id = run->options.dry_run ? 0 : run->next_known.id;
+    task->key = run->next_key;
     run->live++;
     return task;
 }
@@ -63,6 +68,8 @@ void rmdi_run_task_free(rmdi_run_task *task)
     task->run->live--;
     rmdi_print_item_free(&task->item);
     rmdi_buffer_free(&task->text);
+    rmdi_buffer_free(&task->kept);
+    rmdi_free(task->values);
     rmd_future_free(task->future);
     rmdi_free(task->detail);
     rmdi_free(task);
@@ -114,6 +121,11 @@ static int64_t run_ms_max(const rmdi_run *run)
     return ns ? ns / 1000000 + (ns % 1000000 != 0) : 0;
 }
 
+static void on_attempt(void *ctx, const rmd_exit *account)
+{
+    rmdi_run_record_attempt(ctx, account);
+}
+
 static void on_end(rmd_future *future, void *ctx)
 {
     (void)future;
@@ -130,8 +142,8 @@ static void name_variables(const rmdi_run_task *task, variables *v)
 {
     const char *const names[] = { "PARALLEL_SEQ=", "REMUDA_SEQ=",        "PARALLEL_JOBSLOT=",
                                   "REMUDA_SLOT=",  "PARALLEL_JOBSLOT0=", "PARALLEL_PID=" };
-    const uint64_t values[] = { task->item.seq, task->item.seq, task->slot,
-                                task->slot,     task->slot - 1, (uint64_t)getpid() };
+    const uint64_t values[] = { task->seq,  task->seq,      task->slot,
+                                task->slot, task->slot - 1, (uint64_t)getpid() };
     for (size_t i = 0; i < 6; i++) {
         rmdi_decimal(stpcpy(v->text[i], names[i]), values[i]);
         v->list[i] = v->text[i];
@@ -154,6 +166,7 @@ static int submit(rmdi_run_task *task, rmd_bytes block)
                     .ladder = run->options.ladder,
                     .ladder_len = run->options.ladder_len },
         .full_ms = -1,
+        .on_attempt = run->journal ? on_attempt : NULL,
         .ctx = task,
     };
     set_streams(task, &command, block);
@@ -169,16 +182,28 @@ static int submit(rmdi_run_task *task, rmd_bytes block)
 
 /* It ends before it began. Values that cannot be made into a command are its own failure;
  * anything else is the run's. */
-static int refuse(rmdi_run_task *task, int err)
+void rmdi_run_task_refuse(rmdi_run_task *task, int error)
 {
     rmdi_run *run = task->run;
     task->detail = rmdi_strdup(rmd_error_detail());
     run->correction.submitted++;
-    run->correction.failed++;
-    if (err != RMD_EINVAL)
-        rmdi_run_fail(run, err);
+    if (task->cancelled)
+        run->correction.cancelled++;
+    else
+        run->correction.failed++;
+    if (error != RMD_EINVAL)
+        rmdi_run_fail(run, error);
     rmdi_run_task_ended(task);
-    return 0;
+}
+
+/* An earlier run may have started it, was killed, and it may not be started twice. */
+static void report_lost(rmdi_run_task *task)
+{
+    task->detail = rmdi_strdup("an earlier run may have started it and was killed; "
+                               "--at-most-once does not start it again");
+    task->run->correction.submitted++;
+    task->run->correction.lost++;
+    rmdi_run_task_ended(task);
 }
 
 static void trace(rmdi_run_task *task)
@@ -189,28 +214,80 @@ static void trace(rmdi_run_task *task)
     task->text.data[--task->text.len] = 0;
 }
 
-static int launch(rmdi_run_task *task, const rmdi_task_input *input, rmd_bytes block)
+static void launch(rmdi_run_task *task, const rmdi_task_input *input, rmd_bytes block)
 {
     rmdi_run *run = task->run;
-    rmdi_printer_begin(run->printer, &task->item);
-    run->in_flight++;
-    int err = render(task, input);
-    if (err == 0 && run->options.dry_run) {
-        rmdi_run_task_ended(task);
-        return 0;
-    }
-    if (err == 0)
-        err = rmdi_template_expand(run->template, input, &run->expansion);
+    int err = rmdi_template_expand(run->template, input, &run->expansion);
     trace(task);
     if (err == 0 && run->options.output == RMDI_RUN_UNGROUP)
         rmdi_printer_announce(run->printer, &task->item);
+    rmdi_point("spawn");
     if (err == 0)
         err = submit(task, block);
+    rmdi_point("spawned");
     if (err < 0)
-        return refuse(task, err);
-    if (run->error) /* the announcement found nobody: what was cancelled did not have it yet */
+        rmdi_run_task_refuse(task, err);
+    else if (run->error) /* what was cancelled did not have it yet */
         rmd_future_cancel(task->future);
-    return 0;
+}
+
+void rmdi_run_task_launch(rmdi_run_task *task)
+{
+    rmdi_task_input input = {
+        .values = task->values, .count = task->values_len, .seq = task->seq, .slot = task->slot
+    };
+    if (task->run->stopping) { /* while its start was being recorded */
+        rmdi_fail(RMD_ECANCELED, "the run was stopped before it could start");
+        task->cancelled = true;
+        rmdi_run_task_refuse(task, RMD_EINVAL);
+        return;
+    }
+    launch(task, &input, task->block);
+}
+
+static int64_t read_stored(rmdi_print_item *item, int stream, uint64_t offset, void *buffer,
+                           size_t len)
+{
+    rmdi_run_task *task = (rmdi_run_task *)(void *)item;
+    return rmdi_journal_output(task->run->journal, task->id, stream, offset, buffer, len);
+}
+
+/* It has ended in an earlier run; only its output was not shown. */
+static void show_again(rmdi_run_task *task)
+{
+    task->run->skipped++;
+    task->again = task->stored = true;
+    task->item.read = read_stored;
+    rmdi_run_task_ended(task);
+}
+
+static void begin(rmdi_run_task *task, const rmdi_task_input *input, const rmdi_values *values,
+                  rmd_bytes block)
+{
+    rmdi_run *run = task->run;
+    rmd_outcome before = run->next_known.outcome;
+    rmdi_printer_begin(run->printer, &task->item);
+    run->in_flight++;
+    int err = render(task, input);
+    if (err < 0) {
+        rmdi_run_task_refuse(task, err);
+        return;
+    }
+    if (run->options.dry_run) {
+        rmdi_run_task_ended(task);
+        return;
+    }
+    if (run->next_known.unshown && !rmdi_run_runs_again(run, &run->next_known)) {
+        show_again(task);
+        return;
+    }
+    task->lost = task->id && before == RMD_PENDING && run->options.at_most_once;
+    if (rmdi_run_record_begin(task, values, block))
+        return; /* it starts when that is on disk */
+    if (task->lost)
+        report_lost(task);
+    else
+        launch(task, input, block);
 }
 
 int rmdi_run_task_begin(rmdi_run *run, const rmdi_values *values, rmd_bytes block)
@@ -219,9 +296,10 @@ int rmdi_run_task_begin(rmdi_run *run, const rmdi_values *values, rmd_bytes bloc
     if (!task)
         return rmdi_fail_memory();
     rmdi_task_input input = {
-        .values = values->values, .count = values->count, .seq = task->item.seq, .slot = task->slot
+        .values = values->values, .count = values->count, .seq = task->seq, .slot = task->slot
     };
-    return launch(task, &input, block);
+    begin(task, &input, values, block);
+    return 0;
 }
 
 /* ---- after the end ---- */
@@ -249,7 +327,7 @@ static rmdi_halt_end end_of_failed(const rmd_exit *account)
 rmdi_halt_end rmdi_run_task_end(const rmdi_run_task *task)
 {
     const rmd_exit *account;
-    if (task->run->options.dry_run)
+    if (task->run->options.dry_run || task->again)
         return (rmdi_halt_end){ 0 };
     if (task->item.error || !task->future || rmd_future_exit(task->future, &account) < 0)
         return (rmdi_halt_end){ .exit_value = 255, .lost = true };
@@ -271,7 +349,7 @@ rmdi_halt_end rmdi_run_task_end(const rmdi_run_task *task)
 int rmdi_run_task_log(rmdi_run_task *task, rmdi_buffer *line)
 {
     rmdi_halt_end end = rmdi_run_task_end(task);
-    rmdi_joblog_row row = { .seq = task->item.seq,
+    rmdi_joblog_row row = { .seq = task->seq,
                             .sent = task->sent,
                             .exit_value = end.exit_value,
                             .signal = end.signal,
@@ -312,25 +390,49 @@ static void obey(rmdi_run *run, rmdi_halt_verdict verdict)
     rmd_pool_cancel(run->pool, false);
 }
 
+void rmdi_run_task_exit(const rmdi_run_task *task, rmd_outcome *outcome, const char **detail)
+{
+    const rmd_exit *account = NULL;
+    if (task->future && rmd_future_exit(task->future, &account) < 0)
+        account = NULL;
+    bool its_own = account && !task->item.error; /* not the way of its output */
+    *outcome = its_own           ? account->outcome
+               : task->lost      ? RMD_OUTCOME_LOST
+               : task->cancelled ? RMD_OUTCOME_CANCELLED
+                                 : RMD_OUTCOME_FAILED;
+    *detail = its_own && !task->detail ? account->detail : task->detail;
+    if (!*detail)
+        *detail = "its output could not be shown in full";
+}
+
+void rmdi_run_task_tell(rmdi_run_task *task)
+{
+    rmdi_run *run = task->run;
+    if (!task->again) {
+        run->ended++;
+        run->failed += task->failed;
+    }
+    rmdi_point("print");
+    rmdi_printer_end(run->printer, &task->item); /* may free the task */
+}
+
 void rmdi_run_task_ended(rmdi_run_task *task)
 {
     rmdi_run *run = task->run;
     const rmd_exit *account;
     rmdi_halt_end end = rmdi_run_task_end(task);
-    bool failed = end.exit_value || end.signal || end.timed_out || end.lost;
+    task->failed = end.exit_value || end.signal || end.timed_out || end.lost;
     run->in_flight--;
-    run->ended++;
-    run->failed += failed;
-    task->failed = failed;
     give_slot(run, task->slot);
     if (task->future && rmd_future_exit(task->future, &account) == 0)
         note_runtime(run, account);
     task->item.future = task->future;
     task->item.hidden |= run->halted_now;
-    uint64_t total = rmdi_run_total(run);
-    bool counts = !run->halted_now;
-    rmdi_printer_end(run->printer, &task->item); /* may free the task */
+    task->item.settled = true;
+    bool counts = !run->halted_now && !task->again;
+    if (!rmdi_run_record_end(task))
+        rmdi_run_task_tell(task);
     if (counts)
-        obey(run, rmdi_halt_finished(&run->halt, &end, total));
+        obey(run, rmdi_halt_finished(&run->halt, &end, rmdi_run_total(run)));
     rmdi_run_start(run);
 }
