@@ -57,7 +57,8 @@ static int end_output(int status)
 
 int main(int argc, char **argv)
 {
-    static char output[32 * 1024]; /* with less, writing help could fail before end_output() looks */
+    static char
+        output[32 * 1024]; /* with less, writing help could fail before end_output() looks */
     setvbuf(stdout, output, _IOFBF, sizeof output);
     rmd_start(&argc, &argv);
     const char *name = argc > 1 ? argv[1] : "--help";

@@ -340,6 +340,21 @@ static int set_census(rmdi_cli_run *cli, const char *value)
     return 0;
 }
 
+static int set_json(rmdi_cli_run *cli, const char *value)
+{
+    (void)value;
+    cli->run.census = cli->run.json = true;
+    return 0;
+}
+
+static int set_events(rmdi_cli_run *cli, const char *value)
+{
+    if (!value[*value == '+'])
+        return rmdi_fail(RMD_EINVAL, "--events: the name of the file is empty");
+    cli->run.events = value;
+    return 0;
+}
+
 static int set_pipe(rmdi_cli_run *cli, const char *value)
 {
     (void)value;
@@ -452,6 +467,8 @@ static const option_row rows[] = {
     { "bar", 0, NULL, set_bar, "show progress with a bar" },
     { "eta|progress", 0, NULL, set_eta, "show progress in words" },
     { "census", 0, NULL, set_census, "print the account at the end, also to a file" },
+    { "json", 0, NULL, set_json, "print the account as a JSON object, the last line of stderr" },
+    { "events", 0, "FD|FILE", set_events, "tell everything that happens, a JSON object a line" },
     { "pipe|spreadstdin", 0, NULL, set_pipe, "give each task a block of standard input" },
     { "block|block-size|blocksize", 0, "SIZE", set_block, "size of a block (1M)" },
     { "recstart", 0, "STR", set_recstart, "records begin with STR" },

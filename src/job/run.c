@@ -133,7 +133,8 @@ static void on_broken(void *ctx, int error)
 static bool may_begin(const rmdi_run *run)
 {
     return !run->input_done && !run->stopping && run->in_flight < run->options.slots &&
-           run->settled_len < SETTLED_MAX && rmdi_printer_has_room(run->printer);
+           run->settled_len < SETTLED_MAX && rmdi_events_idle(&run->events) &&
+           rmdi_printer_has_room(run->printer);
 }
 
 static bool delay_is_over(rmdi_run *run)
@@ -361,9 +362,10 @@ static int open_timers(rmdi_run *run)
 int rmdi_run_open(rmdi_run **out, rmd_loop *loop, const rmdi_run_options *options,
                   void (*done)(void *ctx), void *ctx)
 {
-    static int (*const steps[])(
-        rmdi_run *) = { open_templates,        open_inputs, open_arrays, open_printer,
-                        rmdi_run_open_journal, open_joblog, open_pool,   open_timers };
+    static int (*const steps[])(rmdi_run *) = {
+        open_templates,       open_inputs, open_arrays, open_printer, rmdi_run_open_journal,
+        rmdi_run_open_events, open_joblog, open_pool,   open_timers
+    };
     rmdi_run *run = rmdi_alloc_zeroed(sizeof *run);
     if (!run)
         return rmdi_fail_memory();
@@ -382,7 +384,7 @@ int rmdi_run_open(rmdi_run **out, rmd_loop *loop, const rmdi_run_options *option
     if (err < 0) {
         char detail[sizeof run->detail]; /* closing must not lose it */
         snprintf(detail, sizeof detail, "%s", rmd_error_detail());
-        run->options.census = false;
+        run->options.census = run->options.json = false;
         rmdi_journal_discard(run->journal);
         run->journal = NULL;
         rmdi_run_close(run, RMD_NOW);
@@ -440,10 +442,15 @@ void rmdi_run_close(rmdi_run *run, rmd_deadline deadline)
 {
     if (run->pool)
         rmd_pool_drain(run->pool, RMD_NOW); /* nothing runs any more, unless we gave up */
-    rmdi_run_seal(run, 255);                /* unless that was done */
+    rmdi_events_close(&run->events, deadline);
     rmdi_loop_unsend(run->loop, &run->feed);
     rmdi_keys_free(run->keys);
-    if (run->options.census)
+    if (run->journal) /* it was not sealed */
+        rmdi_run_seal(run, 255);
+    rmdi_run_report_resumed(run);
+    if (run->options.json)
+        rmdi_run_account_json(run, run->exit_status);
+    else if (run->options.census)
         rmdi_run_account(run);
     rmdi_run_erase(run);
     rmdi_printer_close(run->printer, deadline);

@@ -43,6 +43,8 @@ typedef struct rmdi_run_options {
     const char *dir;     /* where the tasks run; NULL: here */
     bool bar, eta;       /* progress on stderr */
     bool census;         /* print the account at the end */
+    bool json;           /* ... as a JSON object */
+    const char *events;  /* a path or the number of a descriptor; NULL: none */
     const char *journal; /* a path; NULL: none */
     rmdi_journal_sync sync;
     bool resume;                    /* go on with the journal: what has ended is not run again */
@@ -76,8 +78,8 @@ void rmdi_run_say(rmdi_run *run, const char *text);
  * of our own, 141 when nobody reads the output. */
 int rmdi_run_status(const rmdi_run *run, const char **detail);
 
-/* Records the end of the run in the journal, with this exit status, and closes it. An error of
- * the journal becomes the run's own: ask for the status again. */
+/* Records the end of the run in the journal, with this exit status, and closes it; tells it in the
+ * events. An error becomes the run's own: ask for the status again. */
 void rmdi_run_seal(rmdi_run *run, int status);
 
 /* Waits (deadline) for output still to be written, prints the account if it was asked for,

@@ -162,6 +162,7 @@ bool rmdi_run_skips(rmdi_run *run, int *error)
     run->seq++;
     run->skipped++;
     run->skipped_failed += known->outcome != RMD_OUTCOME_OK;
+    rmdi_run_tell_skipped(run, known);
     count(run);
     return true;
 }
@@ -266,15 +267,22 @@ void rmdi_run_record_shown(rmdi_run_task *task)
 
 /* ---- the end of the run ---- */
 
-void rmdi_run_seal(rmdi_run *run, int status)
+static void close_journal(rmdi_run *run, int status)
 {
     rmdi_journal *journal = run->journal;
-    if (!journal)
-        return;
     count(run);
+    run->unclaimed = rmdi_journal_unclaimed(journal);
     run->journal = NULL;
     int err = rmdi_journal_close(journal, status, run->error ? run->detail : "");
     if (err < 0 && !run->journal_failed)
         rmdi_run_fail(run, err);
     run->journal_failed |= err < 0;
+}
+
+void rmdi_run_seal(rmdi_run *run, int status)
+{
+    if (run->journal)
+        close_journal(run, status);
+    run->exit_status = run->journal_failed ? 255 : status;
+    rmdi_run_tell_end(run, run->exit_status);
 }

@@ -4,6 +4,7 @@
 #ifndef RMDI_JOB_RUN_PRIVATE_H
 #define RMDI_JOB_RUN_PRIVATE_H
 
+#include "job/events.h"
 #include "job/printer.h"
 #include "job/run.h"
 #include "loop/loop.h"
@@ -77,6 +78,9 @@ struct rmdi_run {
     int error;
     char detail[512];
 
+    rmdi_events events;
+    int exit_status; /* once it is sealed */
+
     rmdi_journal *journal;
     rmdi_keys *keys;
     rmdi_link starting, settled; /* tasks that wait for the journal, by ticket */
@@ -86,7 +90,7 @@ struct rmdi_run {
     rmdi_key next_key;
     rmdi_known_task next_known;
     uint64_t shown_begun; /* turns given out */
-    uint64_t skipped, skipped_failed;
+    uint64_t skipped, skipped_failed, unclaimed;
     unsigned skipped_in_turn; /* without a look at anything else */
     rmdi_post feed;           /* goes on after that */
 };
@@ -121,7 +125,17 @@ void rmdi_run_report_failure(rmdi_run_task *task);
 void rmdi_run_draw(rmdi_run *run);  /* the progress line */
 void rmdi_run_erase(rmdi_run *run); /* takes it off again */
 void rmdi_run_account(rmdi_run *run);
+void rmdi_run_report_resumed(rmdi_run *run);
 void rmdi_run_census(const rmdi_run *run, rmd_census *census);
+
+/* ---- run_events.c: does nothing without --events ---- */
+
+int rmdi_run_open_events(rmdi_run *run);
+void rmdi_run_tell_skipped(rmdi_run *run, const rmdi_known_task *known);
+void rmdi_run_tell_attempt(rmdi_run_task *task, const rmd_exit *attempt);
+void rmdi_run_tell_task(rmdi_run_task *task);
+void rmdi_run_tell_end(rmdi_run *run, int status);
+void rmdi_run_account_json(rmdi_run *run, int status);
 
 /* ---- run_journal.c: the run and its journal; all of it does nothing without one ---- */
 

@@ -7,6 +7,7 @@
 #include "port/clock.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -159,6 +160,29 @@ void rmdi_run_census(const rmdi_run *run, rmd_census *census)
     census->cancelled += run->correction.cancelled;
     census->timeout += run->correction.timeout;
     census->lost += run->correction.lost;
+}
+
+/* What a resumed run found done. That nothing of the journal was asked for is seldom meant. */
+void rmdi_run_report_resumed(rmdi_run *run)
+{
+    char text[300] = "";
+    if (!run->options.resume || run->options.quiet || run->error)
+        return;
+    if (run->skipped)
+        snprintf(text, sizeof text, "remuda: %" PRIu64 " input%s had ended in earlier runs",
+                 run->skipped, run->skipped == 1 ? "" : "s");
+    else if (run->unclaimed)
+        snprintf(text, sizeof text,
+                 "remuda: none of the %" PRIu64 " tasks in the journal is among these inputs; "
+                 "another command, --env, --wd or --shell makes other tasks",
+                 run->unclaimed);
+    size_t len = strlen(text);
+    if (run->skipped_failed)
+        snprintf(text + len, sizeof text - len,
+                 ", %" PRIu64 " of them not ok (--retry-failed runs those again)",
+                 run->skipped_failed);
+    if (len)
+        rmdi_run_say(run, strcat(text, "\n"));
 }
 
 void rmdi_run_account(rmdi_run *run)

@@ -123,6 +123,7 @@ static int64_t run_ms_max(const rmdi_run *run)
 
 static void on_attempt(void *ctx, const rmd_exit *account)
 {
+    rmdi_run_tell_attempt(ctx, account);
     rmdi_run_record_attempt(ctx, account);
 }
 
@@ -166,7 +167,7 @@ static int submit(rmdi_run_task *task, rmd_bytes block)
                     .ladder = run->options.ladder,
                     .ladder_len = run->options.ladder_len },
         .full_ms = -1,
-        .on_attempt = run->journal ? on_attempt : NULL,
+        .on_attempt = run->journal || run->events.open ? on_attempt : NULL,
         .ctx = task,
     };
     set_streams(task, &command, block);
@@ -412,6 +413,7 @@ void rmdi_run_task_tell(rmdi_run_task *task)
         run->ended++;
         run->failed += task->failed;
     }
+    rmdi_run_tell_task(task);
     rmdi_point("print");
     rmdi_printer_end(run->printer, &task->item); /* may free the task */
 }
