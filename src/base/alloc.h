@@ -3,16 +3,18 @@
 #ifndef RMDI_BASE_ALLOC_H
 #define RMDI_BASE_ALLOC_H
 
+#include "port/shared.h"
+
 #include <remuda/alloc.h>
 
 /* NULL when there is none; the caller answers with rmdi_fail_memory(). */
 void *rmdi_alloc(size_t bytes);
-void *rmdi_alloc_zeroed(size_t bytes);
+RMDI_SHARED void *rmdi_alloc_zeroed(size_t bytes);
 void *rmdi_realloc(void *p, size_t bytes); /* on NULL, p is untouched */
-void rmdi_free(void *p);                   /* NULL is fine */
+RMDI_SHARED void rmdi_free(void *p);       /* NULL is fine */
 
 /* Copies of text; NULL when there is no memory. */
-char *rmdi_strdup(const char *text);
+RMDI_SHARED char *rmdi_strdup(const char *text);
 void *rmdi_memdup(const void *data, size_t bytes);
 
 /* Makes room for one more element of the given size in a growing array: *capacity

@@ -3,23 +3,25 @@
 #ifndef RMDI_BASE_ERROR_H
 #define RMDI_BASE_ERROR_H
 
+#include "port/shared.h"
+
 #include <remuda/error.h>
 
 /* Sets the thread's detail text (cut at RMDI_ERROR_DETAIL_MAX) and returns code,
  * so that a failing function ends in `return rmdi_fail(RMD_EINVAL, "...", ...)`. */
-int rmdi_fail(int code, const char *format, ...) RMD_PRINTF(2, 3);
+RMDI_SHARED int rmdi_fail(int code, const char *format, ...) RMD_PRINTF(2, 3);
 
 /* The same for a failed system call: code from the errno value, detail "<text>:
  * <the system's sentence>". errno_value is given, not read, because formatting
  * between the failure and here could change errno. */
-int rmdi_fail_errno(int errno_value, const char *format, ...) RMD_PRINTF(2, 3);
+RMDI_SHARED int rmdi_fail_errno(int errno_value, const char *format, ...) RMD_PRINTF(2, 3);
 
 /* The code for an errno value, without touching the detail; RMD_EIO for the many
  * that nobody tells apart. */
 int rmdi_error_from_errno(int errno_value);
 
 /* Out of memory, always with the same detail: formatting needs none. */
-int rmdi_fail_memory(void);
+RMDI_SHARED int rmdi_fail_memory(void);
 
 /* Restores a detail text kept elsewhere (a task's error, shown to its waiter). */
 int rmdi_fail_copy(int code, const char *detail);

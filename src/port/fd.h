@@ -4,6 +4,8 @@
 #ifndef RMDI_PORT_FD_H
 #define RMDI_PORT_FD_H
 
+#include "port/shared.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -26,6 +28,6 @@ int rmdi_fd_read_at(int fd, void *data, size_t len, uint64_t offset);
 int rmdi_fd_punch(int fd, uint64_t offset, uint64_t len);
 
 /* Closes *fd unless it is -1, and sets it to -1. */
-void rmdi_fd_close(int *fd);
+RMDI_SHARED void rmdi_fd_close(int *fd);
 
 #endif
