@@ -216,6 +216,50 @@ TEST(hiding_the_rest_spares_what_had_its_turn)
     tear_down(&s);
 }
 
+/* Its end was decided before; that it waits for its record does not make it unseen. */
+TEST(what_is_settled_is_shown_although_the_rest_is_hidden)
+{
+    scene s;
+    for (int keep_order = 0; keep_order < 2; keep_order++) {
+        set_up(&s, keep_order, false);
+        rmdi_print_item *settled = begin(&s, "1\n", 2), *two = begin(&s, "2\n", 2);
+        settled->settled = true;
+        rmdi_printer_hide_rest(s.printer);
+        rmdi_printer_end(s.printer, two);
+        rmdi_printer_end(s.printer, settled);
+        CHECK_EQ(s.shown_len, 2);
+        CHECK_EQ(s.hidden_len, 1);
+        CHECK_STR(taken(&s, 0), "1\n");
+        tear_down(&s);
+    }
+}
+
+static int64_t read_stored(rmdi_print_item *item, int stream, uint64_t offset, void *buffer,
+                           size_t len)
+{
+    (void)item;
+    (void)len;
+    if (offset)
+        return 0;
+    memcpy(buffer, stream == 1 ? "out\n" : "err\n", 4);
+    return 4;
+}
+
+TEST(what_was_kept_elsewhere_is_shown_in_every_mode)
+{
+    for (int mode = 0; mode < 4; mode++) {
+        scene s;
+        set_up(&s, mode & 1, mode & 2);
+        rmdi_print_item *item = begin(&s, "", 0);
+        item->read = read_stored;
+        rmdi_printer_end(s.printer, item);
+        CHECK_EQ(s.shown_len, 1);
+        CHECK_STR(taken(&s, 0), "out\n");
+        CHECK_STR(taken(&s, 1), "err\n");
+        tear_down(&s);
+    }
+}
+
 TEST(a_reader_of_stdout_that_goes_breaks_it_and_all_items_are_given_back)
 {
     scene s;
