@@ -120,6 +120,7 @@ typedef struct rmd_journal_query {
     size_t size; /* sizeof(rmd_journal_query), exactly: else RMD_EINVAL */
     int64_t id, run;
     uint64_t seq;
+    int64_t after;  /* only ids above it */
     bool failed;    /* FAILED, TIMEOUT, LOST or CANCELLED */
     bool pending;   /* no outcome yet */
     uint64_t limit; /* so many at most */

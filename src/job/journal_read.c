@@ -234,13 +234,15 @@ int rmd_journal_tasks(rmd_journal *journal, const rmd_journal_query *query, rmd_
         query->pending
             ? "SELECT id, key, run, seq, outcome, detail, command, attempts, begun_ns, ended_ns, "
               "0 FROM task WHERE outcome IS NULL AND (?1 = 0 OR id = ?1) AND "
-              "(?2 = 0 OR run = ?2) AND (?3 = 0 OR seq = ?3) AND NOT ?4 ORDER BY id LIMIT ?5"
+              "(?2 = 0 OR run = ?2) AND (?3 = 0 OR seq = ?3) AND NOT ?4 AND id > ?6 "
+              "ORDER BY id LIMIT ?5"
             : "SELECT id, key, run, seq, outcome, detail, command, attempts, begun_ns, ended_ns, "
               "EXISTS (SELECT 1 FROM output WHERE output.task = task.id) FROM task "
-              "WHERE id >= ?1 AND (?1 = 0 OR id <= ?1) AND (?2 = 0 OR run = ?2) AND "
+              "WHERE id >= max(?1, ?6 + 1) AND (?1 = 0 OR id <= ?1) AND (?2 = 0 OR run = ?2) AND "
               "(?3 = 0 OR seq = ?3) AND (NOT ?4 OR outcome <> 'ok') ORDER BY id LIMIT ?5";
-    int64_t numbers[] = { query->id, query->run, (int64_t)query->seq, query->failed, limit };
-    return run_statement(&w, sql, numbers, 5);
+    int64_t numbers[] = { query->id,     query->run, (int64_t)query->seq,
+                          query->failed, limit,      query->after };
+    return run_statement(&w, sql, numbers, 6);
 }
 
 /* ---- attempts ---- */

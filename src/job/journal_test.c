@@ -201,6 +201,10 @@ TEST(tasks_are_asked_for_by_what_they_are)
     CHECK_EQ(look(&s, &(rmd_journal_query){ .size = size }).tasks, 4);
     CHECK_EQ(look(&s, &(rmd_journal_query){ .size = size, .failed = true }).tasks, 2);
     CHECK_EQ(look(&s, &(rmd_journal_query){ .size = size, .failed = true, .limit = 1 }).tasks, 1);
+    CHECK_EQ(look(&s, &(rmd_journal_query){ .size = size, .after = 1 }).tasks, 3);
+    CHECK_EQ(look(&s, &(rmd_journal_query){ .size = size, .after = 3, .pending = true }).tasks, 1);
+    CHECK_EQ(look(&s, &(rmd_journal_query){ .size = size, .after = 4, .pending = true }).tasks, 0);
+    CHECK_EQ(look(&s, &(rmd_journal_query){ .size = size, .after = 2, .failed = true }).tasks, 1);
     CHECK_STR(look(&s, &(rmd_journal_query){ .size = size, .id = 2 }).more, "exit status 1");
     CHECK_STR(look(&s, &(rmd_journal_query){ .size = size, .seq = 3 }).text, "c");
     seen pending = look(&s, &(rmd_journal_query){ .size = size, .pending = true });
