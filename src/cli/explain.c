@@ -160,6 +160,8 @@ static int on_task(void *ctx, const rmd_journal_task *task)
 
 static int write_text(explanation *e)
 {
+    if (!e->text.len)
+        return 0;
     bool all = fwrite(e->text.data, 1, e->text.len, stdout) == e->text.len && fflush(stdout) == 0;
     rmdi_buffer_clear(&e->text);
     return all ? 0 : rmdi_fail_errno(errno, "writing the output");

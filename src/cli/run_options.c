@@ -228,20 +228,32 @@ static int set_at_most_once(rmdi_cli_run *cli, const char *value)
     return 0;
 }
 
-static int add_environment(rmdi_cli_run *cli, const char *value)
+static int add_word(rmdi_words *list, const char *word)
 {
-    void *names = cli->environment;
-    if (!*value || strchr(value, '='))
-        return rmdi_fail(RMD_EINVAL, "--env \"%s\": takes the name of a variable", value);
-    int err = rmdi_array_reserve(&names, &cli->environment_capacity, cli->environment_len + 1,
-                                 sizeof *cli->environment);
-    cli->environment = names;
+    void *words = list->words;
+    int err = rmdi_array_reserve(&words, &list->capacity, list->len + 1, sizeof *list->words);
+    list->words = words;
     if (err < 0)
         return err;
-    cli->environment[cli->environment_len++] = value;
-    cli->environment[cli->environment_len] = NULL;
-    cli->run.environment = cli->environment;
+    list->words[list->len++] = word;
+    list->words[list->len] = NULL;
     return 0;
+}
+
+static int add_environment(rmdi_cli_run *cli, const char *value)
+{
+    if (!*value || strchr(value, '='))
+        return rmdi_fail(RMD_EINVAL, "--env \"%s\": takes the name of a variable", value);
+    int err = add_word(&cli->environment, value);
+    cli->run.environment = cli->environment.words;
+    return err;
+}
+
+static int add_report(rmdi_cli_run *cli, const char *value)
+{
+    int err = add_word(&cli->reports, value);
+    cli->run.reports = cli->reports.words;
+    return err;
 }
 
 static int set_retries(rmdi_cli_run *cli, const char *value)
@@ -469,6 +481,8 @@ static const option_row rows[] = {
     { "census", 0, NULL, set_census, "print the account at the end, also to a file" },
     { "json", 0, NULL, set_json, "print the account as a JSON object, the last line of stderr" },
     { "events", 0, "FD|FILE", set_events, "tell everything that happens, a JSON object a line" },
+    { "report", 0, "FILE", add_report,
+      "draw the run as a page, FILE.html, or a picture, FILE.svg" },
     { "pipe|spreadstdin", 0, NULL, set_pipe, "give each task a block of standard input" },
     { "block|block-size|blocksize", 0, "SIZE", set_block, "size of a block (1M)" },
     { "recstart", 0, "STR", set_recstart, "records begin with STR" },
@@ -723,7 +737,8 @@ void rmdi_cli_run_free(rmdi_cli_run *cli)
     rmdi_free(cli->sources);
     rmdi_free(cli->words);
     rmdi_free(cli->tag);
-    rmdi_free(cli->environment);
+    rmdi_free(cli->environment.words);
+    rmdi_free(cli->reports.words);
     rmdi_buffer_free(&cli->command_line);
 }
 

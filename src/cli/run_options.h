@@ -7,6 +7,12 @@
 
 enum { RMDI_LADDER_MAX = 32 };
 
+/* A list that options add to; NULL-terminated once it has a member. */
+typedef struct rmdi_words {
+    const char **words;
+    size_t len, capacity;
+} rmdi_words;
+
 typedef struct rmdi_cli_run {
     rmdi_run_options run;
     const char *jobs; /* -j as given; NULL: default */
@@ -19,8 +25,7 @@ typedef struct rmdi_cli_run {
     char *tag;
     bool tag_wanted;
     unsigned outputs_seen;
-    const char **environment; /* names; NULL-terminated */
-    size_t environment_len, environment_capacity;
+    rmdi_words environment, reports;
     rmdi_buffer command_line;
     bool help;
 } rmdi_cli_run;

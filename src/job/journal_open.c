@@ -68,10 +68,14 @@ static int lock(rmdi_journal *journal)
 
 /* ---- making ---- */
 
+/* Bytes 18 and 19 of the header: 2 is a database with a log from the start. To be made one later
+ * would be a transaction of its own. */
 static int write_image(int fd, sqlite3 *memory)
 {
     sqlite3_int64 len;
     unsigned char *image = sqlite3_serialize(memory, "main", &len, 0);
+    if (image)
+        image[18] = image[19] = 2;
     int error = image ? rmdi_fd_write_at(fd, image, (size_t)len, 0) : ENOMEM;
     sqlite3_free(image);
     return error == 0 && fsync(fd) < 0 ? errno : error;
@@ -163,7 +167,9 @@ static int take(rmdi_journal *journal)
     journal->lock_fd = open(journal->path, O_RDWR | O_CLOEXEC);
     if (journal->lock_fd < 0)
         return rmdi_fail_errno(errno, "journal %s", journal->path);
-    return lock(journal);
+    err = lock(journal);
+    rmdi_point("journal-locked");
+    return err;
 }
 
 /* ---- SQLite ---- */
@@ -188,6 +194,15 @@ static int check_whole(rmdi_journal *journal)
     return fail(journal, result == SQLITE_ROW ? SQLITE_CORRUPT : result);
 }
 
+static int on_log(void *ctx, sqlite3 *db, const char *name, int pages)
+{
+    rmdi_journal *journal = ctx;
+    (void)db;
+    (void)name;
+    journal->log_pages = pages;
+    return SQLITE_OK;
+}
+
 static int open_database(rmdi_journal *journal)
 {
     static const char *const pragmas[] = {
@@ -206,6 +221,8 @@ static int open_database(rmdi_journal *journal)
     if (err == 0 && journal->options.resume)
         err = check_whole(journal);
     if (err == 0 && !journal->options.read_only) {
+        /* In place of SQLite's own, which would not tell when it fails, and try again. */
+        sqlite3_wal_hook(journal->db, on_log, journal);
         result = sqlite3_exec(journal->db, pragmas[journal->options.sync], NULL, NULL, NULL);
         if (result == SQLITE_OK)
             result = rmdi_journal_prepare_statements(journal);
@@ -387,11 +404,11 @@ void rmdi_journal_let_go(rmdi_journal *journal, bool whole)
     for (int i = 0; i < RMDI_STATEMENTS; i++)
         sqlite3_finalize(journal->statements[i]);
     sqlite3_close(journal->reader);
-    rmdi_point("journal-checkpoint");
+    rmdi_point("journal-end");
     /* Not possible while somebody reads: then the log stays beside it, and is as good. */
     if (whole)
         sqlite3_exec(journal->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
-    rmdi_point("journal-checkpointed");
+    rmdi_point("journal-ended");
     sqlite3_close(journal->db);
     rmdi_fd_close(&journal->lock_fd);
 }

@@ -79,6 +79,7 @@ struct rmdi_journal {
     /* The writer's own while its thread runs. */
     sqlite3 *db;
     sqlite3_stmt *statements[RMDI_STATEMENTS];
+    int log_pages; /* in the log, after the last commit */
     rmdi_thread thread;
 
     rmdi_lock lock;

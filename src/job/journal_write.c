@@ -10,7 +10,10 @@
 #include <string.h>
 #include <sys/time.h>
 
-enum { PIECE = 256 * 1024 }; /* of an output, in one row */
+enum {
+    PIECE = 256 * 1024, /* of an output, in one row */
+    LOG_PAGES = 1000,   /* as long may the log grow */
+};
 
 static const char *const sql[RMDI_STATEMENTS] = {
     [RMDI_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -205,6 +208,18 @@ static int write_counts(rmdi_journal *journal, const rmdi_journal_counts *counts
     return rmdi_journal_run_sql(journal, RMDI_SQL_COUNTS, numbers, 9);
 }
 
+/* From the log into the file. What a reader still needs stays for the next time; that is no
+ * error, but a sync that fails is one: the next one would not tell of what that has lost. */
+static int checkpoint(rmdi_journal *journal)
+{
+    rmdi_point("journal-checkpoint");
+    int result = sqlite3_wal_checkpoint_v2(journal->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL,
+                                           NULL);
+    rmdi_point("journal-checkpointed");
+    journal->log_pages = 0; /* until the next commit */
+    return result == SQLITE_BUSY || result == SQLITE_LOCKED ? SQLITE_OK : result;
+}
+
 int rmdi_journal_write(rmdi_journal *journal, rmdi_link *batch, const rmdi_journal_counts *counts)
 {
     int result = rmdi_journal_run_sql(journal, RMDI_SQL_BEGIN, NULL, 0);
@@ -216,7 +231,7 @@ int rmdi_journal_write(rmdi_journal *journal, rmdi_link *batch, const rmdi_journ
     if (result == SQLITE_OK)
         result = rmdi_journal_run_sql(journal, RMDI_SQL_COMMIT, NULL, 0);
     rmdi_point("journal-committed");
-    return result;
+    return result == SQLITE_OK && journal->log_pages >= LOG_PAGES ? checkpoint(journal) : result;
 }
 
 int rmdi_journal_write_end(rmdi_journal *journal, int status, const char *detail)

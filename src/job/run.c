@@ -362,10 +362,11 @@ static int open_timers(rmdi_run *run)
 int rmdi_run_open(rmdi_run **out, rmd_loop *loop, const rmdi_run_options *options,
                   void (*done)(void *ctx), void *ctx)
 {
-    static int (*const steps[])(rmdi_run *) = {
-        open_templates,       open_inputs, open_arrays, open_printer, rmdi_run_open_journal,
-        rmdi_run_open_events, open_joblog, open_pool,   open_timers
-    };
+    static int (*const steps[])(
+        rmdi_run *) = { open_templates,       open_inputs,           open_arrays,
+                        open_printer,         rmdi_run_open_reports, rmdi_run_open_journal,
+                        rmdi_run_open_events, open_joblog,           open_pool,
+                        open_timers };
     rmdi_run *run = rmdi_alloc_zeroed(sizeof *run);
     if (!run)
         return rmdi_fail_memory();
@@ -445,6 +446,7 @@ void rmdi_run_close(rmdi_run *run, rmd_deadline deadline)
     rmdi_events_close(&run->events, deadline);
     rmdi_loop_unsend(run->loop, &run->feed);
     rmdi_keys_free(run->keys);
+    rmdi_run_close_reports(run);
     if (run->journal) /* it was not sealed */
         rmdi_run_seal(run, 255);
     rmdi_run_report_resumed(run);

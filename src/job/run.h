@@ -39,13 +39,14 @@ typedef struct rmdi_run_options {
     rmdi_halt halt;
     const rmd_kill_step *ladder;
     size_t ladder_len;
-    int64_t delay_ns;    /* between two starts */
-    const char *dir;     /* where the tasks run; NULL: here */
-    bool bar, eta;       /* progress on stderr */
-    bool census;         /* print the account at the end */
-    bool json;           /* ... as a JSON object */
-    const char *events;  /* a path or the number of a descriptor; NULL: none */
-    const char *journal; /* a path; NULL: none */
+    int64_t delay_ns;           /* between two starts */
+    const char *dir;            /* where the tasks run; NULL: here */
+    bool bar, eta;              /* progress on stderr */
+    bool census;                /* print the account at the end */
+    bool json;                  /* ... as a JSON object */
+    const char *events;         /* a path or the number of a descriptor; NULL: none */
+    const char *const *reports; /* paths, NULL-terminated; NULL: none */
+    const char *journal;        /* a path; NULL: none */
     rmdi_journal_sync sync;
     bool resume;                    /* go on with the journal: what has ended is not run again */
     bool retry_failed;              /* ... but what has failed is */
@@ -78,8 +79,8 @@ void rmdi_run_say(rmdi_run *run, const char *text);
  * of our own, 141 when nobody reads the output. */
 int rmdi_run_status(const rmdi_run *run, const char **detail);
 
-/* Records the end of the run in the journal, with this exit status, and closes it; tells it in the
- * events. An error becomes the run's own: ask for the status again. */
+/* Records the end of the run in the journal, with this exit status, and closes it; writes the
+ * reports; tells it in the events. An error becomes the run's own: ask for the status again. */
 void rmdi_run_seal(rmdi_run *run, int status);
 
 /* Waits (deadline) for output still to be written, prints the account if it was asked for,

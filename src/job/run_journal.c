@@ -147,6 +147,14 @@ static int look_up(rmdi_run *run)
     return err;
 }
 
+void rmdi_run_skip(rmdi_run *run, const rmdi_known_task *known)
+{
+    run->skipped++;
+    run->skipped_failed += known->outcome != RMD_OUTCOME_OK;
+    rmdi_run_tell_skipped(run, known);
+    count(run);
+}
+
 bool rmdi_run_skips(rmdi_run *run, int *error)
 {
     *error = 0;
@@ -160,10 +168,7 @@ bool rmdi_run_skips(rmdi_run *run, int *error)
         return false; /* it only has to be shown */
     run->next_read = run->next_judged = false;
     run->seq++;
-    run->skipped++;
-    run->skipped_failed += known->outcome != RMD_OUTCOME_OK;
-    rmdi_run_tell_skipped(run, known);
-    count(run);
+    rmdi_run_skip(run, known);
     return true;
 }
 
@@ -283,6 +288,7 @@ void rmdi_run_seal(rmdi_run *run, int status)
 {
     if (run->journal)
         close_journal(run, status);
+    rmdi_run_write_reports(run);
     run->exit_status = run->journal_failed ? 255 : status;
     rmdi_run_tell_end(run, run->exit_status);
 }

@@ -81,6 +81,8 @@ struct rmdi_run {
     rmdi_events events;
     int exit_status; /* once it is sealed */
 
+    char *scratch, *scratch_journal; /* of a run with a report and without a journal */
+
     rmdi_journal *journal;
     rmdi_keys *keys;
     rmdi_link starting, settled; /* tasks that wait for the journal, by ticket */
@@ -137,6 +139,12 @@ void rmdi_run_tell_task(rmdi_run_task *task);
 void rmdi_run_tell_end(rmdi_run *run, int status);
 void rmdi_run_account_json(rmdi_run *run, int status);
 
+/* ---- run_reports.c: does nothing without --report ---- */
+
+int rmdi_run_open_reports(rmdi_run *run); /* before the journal */
+void rmdi_run_write_reports(rmdi_run *run);
+void rmdi_run_close_reports(rmdi_run *run);
+
 /* ---- run_journal.c: the run and its journal; all of it does nothing without one ---- */
 
 int rmdi_run_open_journal(rmdi_run *run);
@@ -144,6 +152,8 @@ int rmdi_run_open_journal(rmdi_run *run);
 bool rmdi_run_runs_again(const rmdi_run *run, const rmdi_known_task *known);
 /* Looks up the next input. True: it has ended in an earlier run, and nothing has to be done. */
 bool rmdi_run_skips(rmdi_run *run, int *error);
+/* Counts an input as one that has ended in an earlier run. */
+void rmdi_run_skip(rmdi_run *run, const rmdi_known_task *known);
 /* Records that the task is about to start. True: start it only when that is on disk. */
 bool rmdi_run_record_begin(rmdi_run_task *task, const rmdi_values *values, rmd_bytes block);
 void rmdi_run_record_attempt(rmdi_run_task *task, const rmd_exit *account);

@@ -256,7 +256,7 @@ static int64_t read_stored(rmdi_print_item *item, int stream, uint64_t offset, v
 /* It has ended in an earlier run; only its output was not shown. */
 static void show_again(rmdi_run_task *task)
 {
-    task->run->skipped++;
+    rmdi_run_skip(task->run, &task->run->next_known);
     task->again = task->stored = true;
     task->item.read = read_stored;
     rmdi_run_task_ended(task);
@@ -423,6 +423,7 @@ void rmdi_run_task_ended(rmdi_run_task *task)
     rmdi_run *run = task->run;
     const rmd_exit *account;
     rmdi_halt_end end = rmdi_run_task_end(task);
+    rmdi_point("exited");
     task->failed = end.exit_value || end.signal || end.timed_out || end.lost;
     run->in_flight--;
     give_slot(run, task->slot);
