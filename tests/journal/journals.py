@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of journals share: a job whose tasks leave traces, and its judge."""
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+SOURCE = os.environ["REMUDA_SOURCE"]
+BUILD = os.environ["REMUDA_BUILD"]
+PATIENCE = int(os.environ.get("KIT_LIMIT_FACTOR", "1"))
+FAULTY = os.path.join(BUILD, "tests", "journal", "tests-journal-faulty")
+WORKER = os.path.join(BUILD, "tests", "journal", "tests-journal-work_helper")
+HISTCHECK = os.path.join(SOURCE, "tests", "histcheck", "histcheck")
+sys.path.insert(0, os.path.join(SOURCE, "tests", "kit"))
+sys.dont_write_bytecode = True
+
+ENVIRONMENT = {**os.environ, "PARALLEL_SHELL": "/bin/sh"}
+
+
+class Job:
+    """The tasks t1 ... tN, run again and again on one journal until they have ended."""
+
+    def __init__(self, count, *options):
+        self.dir = tempfile.mkdtemp()
+        self.journal = self.dir + "/job.db"
+        self.history = self.dir + "/history"
+        self.count = count
+        self.names = [f"t{i}" for i in range(1, count + 1)]
+        self.options = options
+        self.shown = []  # what standard output showed, run by run
+        self.runs = 0
+        for name in self.names:
+            self.note(f"submit {name}")
+            self.note(f"accept {name}")
+
+    def remove(self):
+        shutil.rmtree(self.dir)
+
+    def note(self, text):
+        with open(self.history, "a", encoding="ascii") as file:
+            file.write(f"{time.monotonic_ns()} {text}\n")
+
+    def run(self, *more, program=FAULTY, **environment):
+        """One run, from the beginning or resumed; what it told goes into the history."""
+        self.runs += 1
+        events = f"{self.dir}/events-{self.runs}"
+        resume = ["--resume"] if os.path.exists(self.journal) else []
+        done = subprocess.run(
+            [program, "run", "-j3", "--quiet", "--journal", self.journal, *resume,
+             "--events", events, *self.options, *more, WORKER, self.history, ":::", *self.names],
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=120 * PATIENCE, check=False,
+            env={**ENVIRONMENT, **environment})
+        self.shown.append(done.stdout.decode().split("\n")[:-1])
+        for name, outcome in self.told(events):
+            self.note(f"outcome {name} is={outcome}")
+        return done
+
+    def told(self, path):
+        """Names and outcomes; the last line may have been cut off by the kill. That an input is
+        skipped tells its outcome, too: perhaps for the first time."""
+        if not os.path.exists(path):
+            return
+        with open(path, encoding="utf-8") as file:
+            lines = [line for line in file if line.endswith("\n")]
+        for event in map(json.loads, lines):
+            if event["type"] in ("task.ended", "task.skipped"):
+                yield self.names[event["seq"] - 1], event["outcome"]
+
+    def ask(self, question):
+        database = sqlite3.connect(self.journal)
+        try:
+            return database.execute(question).fetchall()
+        finally:
+            database.close()
+
+    def ended(self):
+        """The tasks that the journal holds as ended."""
+        if not os.path.exists(self.journal):
+            return set()
+        rows = self.ask("SELECT command FROM task WHERE outcome IS NOT NULL")
+        return {command.split(" ")[-1] for command, in rows}
+
+    def starts(self):
+        counts = dict.fromkeys(self.names, 0)
+        with open(self.history, encoding="ascii") as file:
+            for line in file:
+                words = line.split(" ")
+                if words[1] == "start":
+                    counts[words[2]] += 1
+        return counts
+
+    def judge(self, effects):
+        """Histcheck's verdict: None, or what it found."""
+        self.note("end")
+        done = subprocess.run([sys.executable, HISTCHECK, "--resumed", "--effects", effects,
+                               self.history], capture_output=True, text=True, check=False)
+        return None if done.returncode == 0 else done.stdout + done.stderr
+
+    def is_sound(self):
+        """The database as SQLite sees it, and its account."""
+        return (self.ask("PRAGMA integrity_check") == [("ok",)] and
+                self.ask("SELECT count(*) FROM run WHERE begun < ok + failed + cancelled + timeout "
+                         "+ lost") == [(0,)])
