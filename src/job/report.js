@@ -13,7 +13,7 @@
   const OUTCOMES = ["pending", "OK", "failed", "cancelled", "timed out", "lost", "dead"];
   const COLOURS = ["--soft", "--ok", "--failed", "--cancelled", "--timeout", "--lost", "--lost"];
   const LEFT = 44, FOOT = 24, FINEST = 1000; // ns in the narrowest window: a microsecond
-  let run, blocks, byLane, from, to, marked = -1, focused = false, theme;
+  let run, blocks, byLane, from, to, marked = -1, theme;
 
   // ---- numbers for people ----
 
@@ -176,7 +176,7 @@
     let low = x(blocks.start[i], width), high = x(blocks.start[i] + blocks.length[i], width);
     low = Math.max(low, LEFT);
     high = Math.min(high, width + 1);
-    const wide = Math.max(high - low, kind === 1 ? .6 : 2.5);
+    const wide = Math.max(high - low, kind === 1 ? .6 : 1.5);
     const dense = blocks.count[i] > 1 && blocks.length[i] ? blocks.busy[i] / blocks.length[i] : 1;
     // Neighbours stay apart where there is room for it.
     const room = wide > 3 ? wide - 1 : wide;
@@ -186,18 +186,13 @@
       pen.lineWidth = Math.min(1.5, h / 3);
       pen.strokeRect(low + .75, top + .75, Math.max(.5, room - 1.5), Math.max(.5, h - gap - 1.5));
     } else {
+      // Too narrow for its hatching: what is not OK hangs below the middle, and many of them leave
+      // the rest to be seen.
+      const half = run.cell && kind > 1 && wide <= 7 && h >= 5 ? (h - gap) * .55 : 0;
       pen.fillStyle = wide > 7 && h > 7 ? theme.fills[kind] : theme.plain[kind];
-      pen.fillRect(low, top, room, h - gap);
+      pen.fillRect(low, top + half, room, h - gap - half);
     }
     pen.globalAlpha = 1;
-    if (kind > 1 && wide <= 7 && h >= 9) { // too narrow for its hatching: a flag
-      pen.fillStyle = theme.plain[kind];
-      pen.beginPath();
-      pen.moveTo(low, top);
-      pen.lineTo(low + 7, top);
-      pen.lineTo(low, top + 7);
-      pen.fill();
-    }
   }
   function drawLanes() {
     const h = laneHeight(), height = Math.ceil(run.lanes * h) + FOOT;
@@ -231,7 +226,7 @@
     pen.fillStyle = theme.soft;
     pen.textAlign = "right";
     for (let lane = 0; lane < run.lanes; lane++)
-      if (lane === 0 || (lane + 1) % every === 0)
+      if ((lane === 0 && (every - 1) * h > 20) || (lane + 1) % every === 0)
         pen.fillText(String(lane + 1), LEFT - 8, Math.max(6, lane * h + (h - gap) / 2 + .5));
   }
   let wanted = false;
@@ -337,7 +332,8 @@
   let drag = null;
   const pointers = new Map();
   lanes.addEventListener("wheel", (event) => {
-    if (!event.ctrlKey && !focused && !event.shiftKey && Math.abs(event.deltaY) < 1) return;
+    // Nothing more to see: the page scrolls on.
+    if (event.deltaY > 0 && !event.shiftKey && to - from >= run.end - run.begin) return;
     event.preventDefault();
     if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY))
       pan((event.deltaX || event.deltaY) / lanes.clientWidth);
@@ -380,8 +376,7 @@
     if (event.pointerType === "mouse") show(-1);
   });
   lanes.addEventListener("dblclick", (event) => zoom(.25, timeAt(event.offsetX)));
-  lanes.addEventListener("focus", () => { focused = true; });
-  lanes.addEventListener("blur", () => { focused = false; show(-1); });
+  lanes.addEventListener("blur", () => show(-1));
   const KEYS = { "+": "in", "=": "in", "-": "out", "0": "all", ArrowLeft: "left", ArrowRight: "right" };
   lanes.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;

@@ -74,7 +74,7 @@ static void mark(rmdi_page *page, const report_chart *chart, const axis *a, doub
     rmdi_page_format(page, "<text class=\"label\" text-anchor=\"middle\" x=\"%s\" y=\"%s\">",
                      rmdi_px(x).text, rmdi_px(y + 17).text);
     if (chart->bytes)
-        rmdi_page_size(page, value);
+        rmdi_page_size_mark(page, value);
     else
         rmdi_page_mark(page, value);
     rmdi_page_text(page, "</text>");
@@ -93,13 +93,21 @@ static void mark_evenly(rmdi_page *page, const report_chart *chart, const axis *
         mark(page, chart, a, at);
 }
 
-/* Round numbers, as far apart as their words need. */
+/* Round numbers, as far apart as their words need; over a wide range only powers of ten. */
 static void mark_log(rmdi_page *page, const report_chart *chart, const axis *a)
 {
-    static const double times[] = { 1e3,  1e4,  1e5,   1e6,   1e7,    1e8,    1e9,    1e10,
-                                    6e10, 6e11, 36e11, 36e12, 864e11, 864e12, 864e13, 864e14 };
+    static const double wide[] = { 1e3,  1e4,  1e5,   1e6,   1e7,    1e8,    1e9,    1e10,
+                                   6e10, 6e11, 36e11, 36e12, 864e11, 864e12, 864e13, 864e14 };
+    static const double fine[] = { 1e3,    2e3,     5e3,    1e4,   2e4,   5e4,   1e5,   2e5,
+                                   5e5,    1e6,     2e6,    5e6,   1e7,   2e7,   5e7,   1e8,
+                                   2e8,    5e8,     1e9,    2e9,   5e9,   1e10,  2e10,  6e10,
+                                   12e10,  3e11,    6e11,   12e11, 36e11, 72e11, 18e12, 36e12,
+                                   864e11, 1728e11, 432e12, 864e12 };
+    bool few = a->high / a->low < 3000;
+    const double *times = few ? fine : wide;
+    size_t n = few ? sizeof fine / sizeof *fine : sizeof wide / sizeof *wide;
     double last = -1e9;
-    for (size_t i = 0; i < (chart->bytes ? 25 : sizeof times / sizeof *times); i++) {
+    for (size_t i = 0; i < (chart->bytes ? 25 : n); i++) {
         double value = chart->bytes ? ldexp(1, 10 + 2 * (int)i) : times[i];
         if (value < a->low || value > a->high || place(a, value) - last < MARK_ROOM)
             continue;

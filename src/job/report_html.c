@@ -398,10 +398,11 @@ static int write_failures(rmdi_page *page, const report *r)
         return 0;
     rmdi_page_text(page, "<section id=\"failures\">\n<h2>Not OK</h2>\n");
     write_causes(page, r);
-    rmdi_page_text(page, "<div class=\"scroll\"><table class=\"tasks\">\n<thead><tr><th "
-                         "scope=\"col\" class=\"n\">Task</th><th scope=\"col\">Outcome</th>"
-                         "<th scope=\"col\">Why</th><th scope=\"col\">Command</th></tr></thead>\n"
-                         "<tbody>\n");
+    rmdi_page_text(page,
+                   "<div class=\"scroll tall\" tabindex=\"0\"><table class=\"tasks\">\n<thead>"
+                   "<tr><th scope=\"col\" class=\"n\">Task</th><th scope=\"col\">Outcome</th>"
+                   "<th scope=\"col\">Why</th><th scope=\"col\">Command</th></tr></thead>\n"
+                   "<tbody>\n");
     int err = 0;
     for (size_t i = 0; i < r->failures.count && err == 0; i++)
         err = failure_row(page, r, &r->failures.items[i]);

@@ -169,6 +169,12 @@ void rmdi_page_size(rmdi_page *page, double bytes)
     rmdi_page_added(page, page->err ? 0 : rmdi_report_size((uint64_t)whole(bytes), &page->text));
 }
 
+void rmdi_page_size_mark(rmdi_page *page, double bytes)
+{
+    rmdi_page_added(page,
+                    page->err ? 0 : rmdi_report_size_mark((uint64_t)whole(bytes), &page->text));
+}
+
 void rmdi_page_count(rmdi_page *page, uint64_t count)
 {
     rmdi_page_added(page, page->err ? 0 : rmdi_report_count(count, &page->text));

@@ -30,6 +30,7 @@ void rmdi_page_foreign(rmdi_page *page, rmd_bytes raw, size_t limit);
 void rmdi_page_time(rmdi_page *page, double ns);
 void rmdi_page_mark(rmdi_page *page, double ns);
 void rmdi_page_size(rmdi_page *page, double bytes);
+void rmdi_page_size_mark(rmdi_page *page, double bytes);
 void rmdi_page_count(rmdi_page *page, uint64_t count);
 void rmdi_page_date(rmdi_page *page, int64_t ns);
 /* A number with that many digits behind the point, whatever the locale. */

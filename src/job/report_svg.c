@@ -131,10 +131,12 @@ static void write_blocks(rmdi_page *page, const report_drawing *drawing, const s
         size_t kind = 0;
         while (kind + 1 < KINDS && kinds[kind].outcome != b->outcome)
             kind++;
-        double x = across(s, b->start), width = across(s, b->end) - x, least = bad ? 2.5 : .8;
+        double x = across(s, b->start), width = across(s, b->end) - x, least = bad ? 1.5 : .8;
         width = width > 3 ? width - .8 : width < least ? least : width;
-        rectangle(page, kinds[kind].class, kinds[kind].fill, x, LANES_TOP + b->lane * s->height,
-                  width, s->height - gap);
+        /* Too narrow for its hatching: below the middle, so that many leave the rest visible. */
+        double top = bad && width < 2.5 && s->height >= 5 ? (s->height - gap) * .55 : 0;
+        rectangle(page, kinds[kind].class, width > 7 ? kinds[kind].fill : "", x,
+                  LANES_TOP + b->lane * s->height + top, width, s->height - gap - top);
     }
 }
 
@@ -159,7 +161,7 @@ static void write_names(rmdi_page *page, const scale *s)
     while (every * s->height < 14)
         every *= 2;
     for (uint32_t i = 0; i < s->lanes; i++)
-        if (i == 0 || (i + 1) % every == 0)
+        if ((i == 0 && (every - 1) * s->height > 20) || (i + 1) % every == 0)
             rmdi_page_format(page,
                              "<text class=\"label\" text-anchor=\"end\" x=\"%d\" y=\"%s\">"
                              "%u</text>\n",

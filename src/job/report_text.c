@@ -173,22 +173,41 @@ int rmdi_report_mark(int64_t ns, rmdi_buffer *text)
     size_t i = 0;
     while (ns < units[i].ns)
         i++;
-    int64_t whole = ns / units[i].ns, tenths = ns % units[i].ns * 10 / units[i].ns;
+    int64_t whole = ns / units[i].ns, rest = ns % units[i].ns;
+    int64_t tenths = rest * 10 / units[i].ns;
+    if (i == 1 || i == 2) { /* sixtieths */
+        int64_t part = rest / units[i + 1].ns;
+        return part ? rmdi_buffer_add_format(text, "%" PRId64 ":%02" PRId64 " %s", whole, part,
+                                             units[i].name)
+                    : rmdi_buffer_add_format(text, "%" PRId64 " %s", whole, units[i].name);
+    }
     return tenths ? rmdi_buffer_add_format(text, "%" PRId64 ".%" PRId64 " %s", whole, tenths,
                                            units[i].name)
                   : rmdi_buffer_add_format(text, "%" PRId64 " %s", whole, units[i].name);
 }
 
+static const char *const sizes[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+
+int rmdi_report_size_mark(uint64_t bytes, rmdi_buffer *text)
+{
+    size_t i = 0;
+    uint64_t unit = 1024;
+    for (; bytes >= unit * 1024 && i < 4; i++)
+        unit *= 1024;
+    return bytes % unit ? rmdi_report_size(bytes, text)
+                        : rmdi_buffer_add_format(text, "%u %s", (unsigned)(bytes / unit),
+                                                 bytes ? sizes[i] : "B");
+}
+
 int rmdi_report_size(uint64_t bytes, rmdi_buffer *text)
 {
-    static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
     if (bytes < 1024)
         return rmdi_buffer_add_format(text, "%u B", (unsigned)bytes);
     double value = (double)bytes / 1024;
     size_t i = 0;
     for (; value >= 1023.5; i++)
         value /= 1024;
-    return add_three(value, units[i], text);
+    return add_three(value, sizes[i], text);
 }
 
 int rmdi_report_count(uint64_t count, rmdi_buffer *text)
