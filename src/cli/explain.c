@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "cli/verb.h"
 #include "job/json.h"
+#include "job/liveness.h"
 #include "port/clock.h"
 
 #include <errno.h>
@@ -99,7 +100,7 @@ static int on_run(void *ctx, const rmd_journal_run *run)
         return err;
     e->runs[e->runs_len++] = (rmdi_explain_run){ .id = run->id,
                                                  .ended = run->ended_ns != 0,
-                                                 .alive = rmdi_explain_is_alive(run),
+                                                 .alive = rmdi_run_is_alive(run),
                                                  .at_most_once = run->at_most_once };
     return 0;
 }

@@ -38,6 +38,7 @@ static struct {
     pid_t pid;
     int lifeline; /* the end that only we hold */
     int memory;
+    int lent; /* rmdi_guard_lend() */
     rmdi_guard_table *table;
     uint32_t free_slots[RMDI_GUARD_SLOTS]; /* a stack; touched pages only */
     uint32_t free_used;
@@ -45,7 +46,7 @@ static struct {
     int64_t deaths_since_ns;
     unsigned deaths;
     bool use_self;
-} guard = { .lifeline = -1, .memory = -1 };
+} guard = { .lifeline = -1, .memory = -1, .lent = -1 };
 
 void rmdi_guard_use_self(void)
 {
@@ -103,18 +104,25 @@ static char **guard_environment(void)
     return env;
 }
 
+void rmdi_guard_lend(int fd)
+{
+    rmdi_lock_enter(&guard.lock);
+    guard.lent = fd;
+    rmdi_lock_release(&guard.lock);
+}
+
 static int spawn_guard(int lifeline, int null)
 {
     char path[PATH_MAX], name[] = RMDI_GUARD_NAME, *argv[] = { name, NULL };
     char **env = guard_environment();
     if (!env)
         return rmdi_fail_memory();
-    int fds[] = { null, null, null, lifeline, guard.memory };
+    int fds[] = { null, null, null, lifeline, guard.memory, guard.lent };
     rmdi_spawn spawn = { .path = guard_program(path),
                          .argv = argv,
                          .envp = env,
                          .fds = fds,
-                         .fds_len = 5,
+                         .fds_len = guard.lent < 0 ? 5 : 6,
                          .new_session = true };
     rmdi_spawned child;
     int err = rmdi_spawn_program(&spawn, &child);

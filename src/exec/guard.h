@@ -20,6 +20,10 @@ void rmdi_guard_drop(void);
 pid_t rmdi_guard_pid(void);
 int rmdi_guard_revive(pid_t dead);
 
+/* Guards that are started from now on keep this descriptor open, too (-1: none): a lock on it
+ * that is not given back lasts until everything of ours has ended, however we end. Borrowed. */
+void rmdi_guard_lend(int fd);
+
 /* Lists an attempt that is about to start: a new number for it and its slot. RMD_EFULL
  * when all slots are taken. */
 int rmdi_guard_enter(uint64_t *number, uint32_t *slot);

@@ -3,15 +3,10 @@
 
 #include "job/json.h"
 #include "job/report_text.h"
-#include "port/fd.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { TAIL_LINES = 10, TAIL_BYTES = 4096 };
 
@@ -54,27 +49,6 @@ static int add_indented(rmdi_buffer *text, const char *indent, rmd_bytes raw)
     }
     rmdi_buffer_free(&clean);
     return err;
-}
-
-/* ---- is it alive? ---- */
-
-static void read_boot(char *text, size_t size)
-{
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : read(fd, text, size - 1);
-    text[n > 0 ? n : 0] = 0;
-    text[strcspn(text, "\n")] = 0;
-    rmdi_fd_close(&fd);
-}
-
-bool rmdi_explain_is_alive(const rmd_journal_run *run)
-{
-    char host[HOST_NAME_MAX + 1] = "", boot[64];
-    if (run->ended_ns || run->pid <= 0)
-        return false;
-    gethostname(host, sizeof host - 1);
-    read_boot(boot, sizeof boot);
-    return strcmp(host, run->host) == 0 && strcmp(boot, run->boot) == 0 && kill(run->pid, 0) == 0;
 }
 
 /* ---- a task ---- */

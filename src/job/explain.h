@@ -16,10 +16,6 @@ typedef struct rmdi_explain_run {
     bool at_most_once;
 } rmdi_explain_run;
 
-/* Does the process of a run without an end still run? By host, boot and pid: within one boot a pid
- * can be given out again, but seldom while its journal still waits for an end. */
-bool rmdi_explain_is_alive(const rmd_journal_run *run);
-
 /* Each adds to the text, with a newline at its end. RMD_ENOMEM. */
 
 /* What became of the task. now_ns: of the clock, since 1970. */

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "job/explain.h"
+#include "job/liveness.h"
 #include "job/report_text.h"
 
 #include <inttypes.h>
@@ -112,7 +113,7 @@ static int add_run_end(summary *s, const rmd_journal_run *run)
             err = rmdi_report_clean(rmdi_bytes_of(run->detail), 0, s->text);
         return err;
     }
-    if (rmdi_explain_is_alive(run))
+    if (rmdi_run_is_alive(run))
         return rmdi_buffer_add_format(s->text, "  is running (pid %d)", run->pid);
     return rmdi_buffer_add_text(s->text, "  was killed");
 }
@@ -121,7 +122,7 @@ static int add_run_counts(summary *s, const rmd_journal_run *run)
 {
     char line[300];
     rmd_census census = run->census;
-    bool alive = rmdi_explain_is_alive(run);
+    bool alive = rmdi_run_is_alive(run);
     rmd_census_format(&census, line, sizeof line);
     int err = rmdi_buffer_add_format(s->text, "\n  %s%s", line,
                                      census.running && !alive ? " (or at least begun)" : "");

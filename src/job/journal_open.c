@@ -4,9 +4,11 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/point.h"
+#include "exec/guard.h"
 #include "job/journal_file.h"
 #include "job/journal_private.h"
 #include "job/journal_schema.h"
+#include "job/liveness.h"
 #include "port/clock.h"
 #include "port/cpu.h"
 #include "port/fd.h"
@@ -14,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <remuda/journal.h>
 #include <remuda/version.h>
 #include <stdio.h>
@@ -23,47 +26,82 @@
 
 /* A reader that recovers the log takes no longer; somebody who holds a transaction of his own open
  * may, and a week's work shall not end by that. */
-enum { OPEN_BUSY_MS = 5000, WRITE_BUSY_MS = 60000 };
+enum { OPEN_BUSY_MS = 5000, WRITE_BUSY_MS = 60000, GUARD_MS = 5000, PAUSE_MS = 10 };
 
 /* Far behind the bytes that SQLite locks, which are at 1 GiB. */
 #define LOCK_OFFSET (INT64_C(1) << 62)
 
 /* ---- the lock ---- */
 
+typedef struct last_run {
+    pid_t pid;
+    bool alive;
+} last_run;
+
 static int on_run(void *ctx, const rmd_journal_run *run)
 {
-    pid_t *pid = ctx;
-    *pid = run->ended_ns ? 0 : run->pid;
+    last_run *last = ctx;
+    *last = (last_run){ .pid = run->pid, .alive = rmdi_run_is_alive(run) };
     return 0;
 }
 
-/* The pid of the run that uses the journal; 0: it is not recorded (yet). */
-static pid_t user_of(const char *path)
+static last_run last_run_of(const char *path)
 {
-    pid_t pid = 0;
+    last_run last = { 0 };
     rmd_journal *journal;
     if (rmd_journal_open(&journal, path) < 0)
-        return 0;
-    if (rmd_journal_runs(journal, on_run, &pid) < 0)
-        pid = 0;
+        return last;
+    if (rmd_journal_runs(journal, on_run, &last) < 0)
+        last = (last_run){ 0 };
     rmd_journal_free(journal);
-    return pid;
+    return last;
 }
 
 /* A lock of the open file, not of the process: it does not go when somebody else in this process
- * closes the file, and ends with us however we end. */
-static int lock(rmdi_journal *journal)
+ * closes the file, and the guard shares it, so that it lasts until all that we have started has
+ * ended, however we end. */
+static int try_lock(rmdi_journal *journal, bool *got)
 {
     struct flock range = { .l_type = F_WRLCK, .l_start = LOCK_OFFSET, .l_len = 1 };
-    if (fcntl(journal->lock_fd, F_OFD_SETLK, &range) == 0)
+    *got = fcntl(journal->lock_fd, F_OFD_SETLK, &range) == 0;
+    if (*got || errno == EAGAIN || errno == EACCES)
         return 0;
-    if (errno != EAGAIN && errno != EACCES)
-        return rmdi_fail_errno(errno, "locking journal %s", journal->path);
-    pid_t pid = user_of(journal->path);
-    if (pid > 0)
+    return rmdi_fail_errno(errno, "locking journal %s", journal->path);
+}
+
+/* When the last run is dead its guard has the lock: for the milliseconds that it takes to end what
+ * that run had started. Nothing tells us within a time limit when a lock is free. */
+static int lock(rmdi_journal *journal)
+{
+    bool got;
+    last_run last = { 0 };
+    for (int left = GUARD_MS / PAUSE_MS;; left--) {
+        int err = try_lock(journal, &got);
+        if (err < 0 || got)
+            return err;
+        last = last_run_of(journal->path);
+        if (last.alive || left == 0)
+            break;
+        poll(NULL, 0, PAUSE_MS);
+    }
+    if (last.alive)
         return rmdi_fail(RMD_EBUSY, "journal %s is in use by another run (pid %d)", journal->path,
-                         pid);
-    return rmdi_fail(RMD_EBUSY, "journal %s is in use by another run", journal->path);
+                         last.pid);
+    return rmdi_fail(
+        RMD_EBUSY,
+        "journal %s is in use: by a run that is just beginning, or by the tasks of its "
+        "last run (pid %d), which are still being ended; try again",
+        journal->path, last.pid);
+}
+
+/* Before our end is told, and whatever the guard still does. */
+static void unlock(rmdi_journal *journal)
+{
+    struct flock range = { .l_type = F_UNLCK, .l_start = LOCK_OFFSET, .l_len = 1 };
+    rmdi_guard_lend(-1);
+    if (journal->lock_fd >= 0)
+        fcntl(journal->lock_fd, F_OFD_SETLK, &range);
+    rmdi_fd_close(&journal->lock_fd);
 }
 
 /* ---- making ---- */
@@ -332,21 +370,12 @@ static int note_elsewhere(rmdi_journal *journal, const char *here)
 
 /* ---- this run ---- */
 
-static void read_line(const char *path, char *text, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
-    text[n > 0 ? n : 0] = 0;
-    text[strcspn(text, "\n")] = 0;
-    rmdi_fd_close(&fd);
-}
-
 static int record_run(rmdi_journal *journal, const char *dir)
 {
     char host[HOST_NAME_MAX + 1] = "", boot[64];
     sqlite3_stmt *statement;
     gethostname(host, sizeof host - 1);
-    read_line("/proc/sys/kernel/random/boot_id", boot, sizeof boot);
+    rmdi_boot_id(boot, sizeof boot);
     int result = sqlite3_prepare_v2(
         journal->db,
         "INSERT INTO run (version, host, boot, pid, dir, command, slots, cpus, memory_bytes, "
@@ -393,8 +422,10 @@ int rmdi_journal_prepare(rmdi_journal *journal)
         err = note_elsewhere(journal, dir);
     if (err == 0 && !journal->options.read_only)
         err = record_run(journal, dir);
-    if (err == 0)
+    if (err == 0 && !journal->options.read_only) {
         sqlite3_busy_timeout(journal->db, WRITE_BUSY_MS);
+        rmdi_guard_lend(journal->lock_fd);
+    }
     rmdi_point("journal-opened");
     return err;
 }
@@ -410,5 +441,5 @@ void rmdi_journal_let_go(rmdi_journal *journal, bool whole)
         sqlite3_exec(journal->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
     rmdi_point("journal-ended");
     sqlite3_close(journal->db);
-    rmdi_fd_close(&journal->lock_fd);
+    unlock(journal);
 }

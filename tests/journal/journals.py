@@ -21,6 +21,24 @@ sys.dont_write_bytecode = True
 ENVIRONMENT = {**os.environ, "PARALLEL_SHELL": "/bin/sh"}
 
 
+def wait_for(condition, seconds=20):
+    deadline = time.monotonic() + seconds * PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("it did not happen in time")
+        time.sleep(0.005)
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(word) for word in file.read().split()]
+
+
+def name(pid):
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read().split(b"\0")[0].decode()
+
+
 class Job:
     """The tasks t1 ... tN, run again and again on one journal until they have ended."""
 
