@@ -19,6 +19,7 @@ typedef struct verb {
 static const verb verbs[] = {
     { "run", rmdi_verb_run, "run a command over many inputs on a pool of workers" },
     { "explain", rmdi_verb_explain, "tell from a journal why tasks ended as they did" },
+    { "watch", rmdi_verb_watch, "follow a run from another terminal, through its journal" },
 };
 
 int rmdi_complain(const char *verb_name, const char *format, ...)

@@ -9,6 +9,7 @@ enum { RMDI_EXIT_OWN_ERROR = 255 };
 /* argv[0] is the verb. Returns the exit status. */
 int rmdi_verb_run(int argc, char **argv);
 int rmdi_verb_explain(int argc, char **argv);
+int rmdi_verb_watch(int argc, char **argv);
 
 /* Says on stderr what is wrong, as "remuda run: <text>", and returns 255. */
 int rmdi_complain(const char *verb, const char *format, ...)

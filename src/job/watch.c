@@ -266,7 +266,7 @@ static void add_items(page *p, const char *gap, const counts *n)
     add_number_item(p, gap, c->timeout, "timeout", false);
     add_number_item(p, gap, c->cancelled, "cancelled", false);
     add_number_item(p, gap, c->lost, "lost", false);
-    add_number_item(p, gap, c->running, goes_on(p) ? "running" : "unfinished", false);
+    add_number_item(p, gap, p->state->pending, goes_on(p) ? "running" : "unfinished", false);
     add_number_item(p, gap, run->skipped, "done before", false);
     add_rate_item(p, gap, n);
     add_left_item(p, gap, n);
@@ -439,9 +439,7 @@ static void add_tasks(page *p, const counts *n, unsigned lines)
 {
     room r = share(p, lines);
     if (r.running + r.blank) {
-        /* The counts may be a moment ahead of the tasks. */
-        bool all = p->state->running_len <= r.running;
-        add_heading(p, "Running", r.running, all ? 0 : p->state->run.census.running);
+        add_heading(p, "Running", r.running, p->state->pending);
         add_running(p, r.running);
         for (size_t i = 0; i < r.blank; i++)
             end_line(p);
@@ -496,7 +494,7 @@ static void add_death(page *p)
     ADD(p, "run %" PRId64 " (pid %d), ", run->id, (int)run->pid);
     add_count(p, n.ended);
     ADD(p, " done and ");
-    add_count(p, run->census.running);
+    add_count(p, p->state->pending);
     ADD(p, " under way, was killed; remuda run --resume goes on");
 }
 

@@ -39,6 +39,9 @@ typedef struct rmdi_watch_state {
     rmdi_watch_life life;
     rmd_journal_run run; /* id 0: the journal has none; its texts are the ones below */
     char host[RMDI_WATCH_DETAIL], boot[64], command[RMDI_WATCH_COMMAND], detail[RMDI_WATCH_DETAIL];
+    /* As many as are pending; the run's own count of them is told before a task begins, and so is
+     * behind by that one until the next is told. */
+    uint64_t pending;
     size_t running_len, failures_len;
     rmdi_watch_task running[RMDI_WATCH_RUNNING];   /* in the order of their ids */
     rmdi_watch_task failures[RMDI_WATCH_FAILURES]; /* the latest first */
@@ -69,8 +72,8 @@ bool rmdi_watch_is_over(const rmdi_watch_state *state);
 
 /* Each adds to the text: 0 or RMD_ENOMEM. now_ns: nanoseconds since 1970. */
 
-/* A page of lines, each ended by a newline, none wider than columns, and of no more lines than that;
- * 0: any number. */
+/* A page of lines, each ended by a newline, none wider than columns, and of no more lines than
+ * that; 0: any number. */
 int rmdi_watch_page(const rmdi_watch_state *state, int64_t now_ns, unsigned columns, unsigned lines,
                     rmdi_buffer *text);
 /* The counts in one line, without a newline. */

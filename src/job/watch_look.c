@@ -151,6 +151,7 @@ static int look_at_tasks(rmdi_watch *w, rmd_journal *journal)
         return err; /* the next look begins where this one did, but for failures it has found */
     if (w->pending_len && w->pending[w->pending_len - 1] > w->seen)
         w->seen = w->pending[w->pending_len - 1];
+    w->state.pending = w->pending_len;
     swap_pending(w);
     return 0;
 }

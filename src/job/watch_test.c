@@ -14,6 +14,7 @@ static rmdi_watch_state *new_state(void)
 {
     rmdi_watch_state *s = calloc(1, sizeof *s);
     REQUIRE(s != NULL);
+    s->pending = 2;
     strcpy(s->path, "j.db");
     strcpy(s->host, "here");
     strcpy(s->command, "remuda run true");
@@ -236,7 +237,8 @@ TEST(lines_for_what_is_no_terminal)
     check_line(s, "34 done, 30 ok, 4 failed, 2 running, 17.0/s");
     s->run.total = 10; /* the file has grown since it was counted */
     check_line(s, "34/34 (100%), 30 ok, 4 failed, 2 running, 17.0/s");
-    s->run.census = (rmd_census){ .submitted = 1, .running = 1 };
+    s->run.census = (rmd_census){ 0 }; /* behind */
+    s->pending = 1;
     s->run.total = 90;
     check_line(s, "0/90 (0%), 0 ok, 1 running");
     s->run.started_ns += 60 * second; /* somebody has set the clock */
@@ -248,6 +250,7 @@ TEST(a_slow_run_has_a_rate_by_the_minute_or_hour)
 {
     rmdi_watch_state *s = new_state();
     s->run.census = (rmd_census){ .submitted = 1, .ok = 1 };
+    s->pending = 0;
     s->run.started_ns = start_ns - 18 * second;
     check_line(s, "1/90 (1%), 1 ok, 3.0/min, about 29 min 40 s left");
     s->run.started_ns = start_ns - 1798 * second;
