@@ -3,6 +3,7 @@
 #include "cli/verb.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <remuda/error.h>
 #include <remuda/start.h>
 #include <remuda/version.h>
@@ -57,11 +58,22 @@ static int end_output(int status)
     return rmdi_complain("", "writing the output: %s", strerror(errno));
 }
 
+/* A descriptor that was closed at our start would be given to the next file we open, and
+ * that would then be taken for standard output. What stands in cannot be used either, so
+ * that using it is still an error. */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
     static char
         output[32 * 1024]; /* with less, writing help could fail before end_output() looks */
     setvbuf(stdout, output, _IOFBF, sizeof output);
+    fill_standard_descriptors();
     rmd_start(&argc, &argv);
     const char *name = argc > 1 ? argv[1] : "--help";
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)

@@ -148,16 +148,6 @@ static int watch_signals(session *s)
 
 /* ---- the verb ---- */
 
-/* A descriptor that was closed at our start would be given to the next file we open, and
- * that would then be taken for standard output. What stands in cannot be used either, so
- * that using it is still an error. */
-static void fill_standard_descriptors(void)
-{
-    for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) < 0)
-            open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
-}
-
 static void on_done(void *ctx)
 {
     session *s = ctx;
@@ -242,7 +232,6 @@ int rmdi_verb_run(int argc, char **argv)
      * ends; a write to a closed pipe is told by its error. */
     signal(SIGCHLD, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
-    fill_standard_descriptors();
     int status = 0, err = rmdi_cli_run_read(&cli, argc, argv);
     if (err == 0 && cli.help)
         rmdi_cli_run_help();

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "cli/verb.h"
 #include "cli/watch_screen.h"
+#include "job/liveness.h"
 #include "port/clock.h"
 #include "port/fd.h"
 
@@ -190,11 +191,7 @@ static bool is_ours(const char *host)
 static bool is_this_boot(const char *boot)
 {
     char id[64];
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, id, sizeof id - 1);
-    rmdi_fd_close(&fd);
-    id[n > 0 ? n : 0] = 0;
-    id[strcspn(id, "\n")] = 0;
+    rmdi_boot_id(id, sizeof id);
     return *id && strcmp(id, boot) == 0;
 }
 
@@ -494,22 +491,12 @@ static int watch_run(session *s, const options *o)
     return rmdi_complain_error("watch", err);
 }
 
-/* A descriptor that was closed at our start would be given to the next file we open. What stands in
- * cannot be used either, so that using it is still an error. */
-static void fill_standard_descriptors(void)
-{
-    for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) < 0)
-            open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
-}
-
 int rmdi_verb_watch(int argc, char **argv)
 {
     options o = { 0 };
     session s = { .notices = -1 };
     int status = 0;
     signal(SIGPIPE, SIG_IGN); /* told by the error of the write */
-    fill_standard_descriptors();
     if (read_options(&o, argc, argv) < 0)
         return rmdi_complain("watch", "%s", rmd_error_detail());
     if (o.help) {

@@ -93,7 +93,7 @@ static void on_post(void *ctx)
 /* The ticket; 0 when nothing is written any more. Takes the record. */
 static uint64_t submit(rmdi_journal *journal, rmdi_record *record)
 {
-    record->ticket = ++journal->tickets;
+    uint64_t ticket = record->ticket = ++journal->tickets;
     rmdi_lock_enter(&journal->lock);
     bool writable = !journal->error;
     if (writable) {
@@ -102,7 +102,7 @@ static uint64_t submit(rmdi_journal *journal, rmdi_record *record)
     }
     rmdi_lock_release(&journal->lock);
     if (writable)
-        return record->ticket;
+        return ticket; /* the record may be written and freed by now */
     rmdi_record_free(record);
     return 0;
 }

@@ -42,8 +42,12 @@ def name(pid):
 class Job:
     """The tasks t1 ... tN, run again and again on one journal until they have ended."""
 
+    number = 0
+
     def __init__(self, count, *options):
-        self.dir = tempfile.mkdtemp()
+        Job.number += 1  # a disk that needs no time brings other orders of events than a slow one
+        fast = "/dev/shm" if Job.number % 2 and os.access("/dev/shm", os.W_OK) else None
+        self.dir = tempfile.mkdtemp(dir=fast)
         self.journal = self.dir + "/job.db"
         self.history = self.dir + "/history"
         self.count = count
