@@ -122,15 +122,18 @@ static int add_run_counts(summary *s, const rmd_journal_run *run)
 {
     char line[300];
     rmd_census census = run->census;
-    bool alive = rmdi_run_is_alive(run);
+    uint64_t under_way = rmdi_run_is_alive(run) ? 0 : census.running;
+    census.running -= under_way; /* of a run that is not there any more nothing runs */
+    census.submitted -= under_way;
     rmd_census_format(&census, line, sizeof line);
-    int err = rmdi_buffer_add_format(s->text, "\n  %s%s", line,
-                                     census.running && !alive ? " (or at least begun)" : "");
+    int err = rmdi_buffer_add_format(s->text, "\n  %s", line);
+    if (err == 0 && under_way)
+        err = rmdi_buffer_add_format(s->text, "; %" PRIu64 " under way", under_way);
     if (err == 0 && run->skipped)
         err = rmdi_buffer_add_format(s->text, "; %" PRIu64 " had ended before", run->skipped);
-    if (err == 0 && run->total != UINT64_MAX && run->total > census.submitted + run->skipped)
+    if (err == 0 && run->total != UINT64_MAX && run->total > run->census.submitted + run->skipped)
         err = rmdi_buffer_add_format(s->text, "; %" PRIu64 " not begun",
-                                     run->total - census.submitted - run->skipped);
+                                     run->total - run->census.submitted - run->skipped);
     return err < 0 ? err : rmdi_buffer_add_text(s->text, "\n");
 }
 
