@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -85,6 +87,30 @@ static int check_header(const char *path, const unsigned char header[HEADER], in
     return 0;
 }
 
+/* While there is a log, what is missing in the file may still be there. */
+static bool has_log(const char *path)
+{
+    char log[PATH_MAX];
+    struct stat status;
+    int n = snprintf(log, sizeof log, "%s-wal", path);
+    return n < (int)sizeof log && stat(log, &status) == 0 && status.st_size > 0;
+}
+
+/* SQLite would read zeros where the end of the file is missing. */
+static int check_length(const char *path, const unsigned char header[HEADER], int64_t size)
+{
+    int64_t page = header[16] << 8 | header[17];
+    page = page == 1 ? 65536 : page;
+    bool whole = page && size % page == 0 && size / page >= big_endian(header + 28);
+    if (whole || has_log(path))
+        return 0;
+    return rmdi_fail(
+        RMD_EIO,
+        "journal %s is damaged: its end is missing; it was left as it is (sqlite3 FILE "
+        ".recover saves what can be read)",
+        path);
+}
+
 static int check_open(const char *path, int fd, bool to_write)
 {
     unsigned char header[HEADER] = { 0 };
@@ -98,7 +124,9 @@ static int check_open(const char *path, int fd, bool to_write)
         err = check_place(path, fd);
     if (err == 0 && pread(fd, header, HEADER, 0) < 0)
         err = rmdi_fail_errno(errno, "journal %s", path);
-    return err == 0 ? check_header(path, header, status.st_size) : err;
+    if (err == 0)
+        err = check_header(path, header, status.st_size);
+    return err == 0 ? check_length(path, header, status.st_size) : err;
 }
 
 int rmdi_journal_check(const char *path, bool to_write)

@@ -266,7 +266,8 @@ bool rmdi_run_record_end(rmdi_run_task *task)
 void rmdi_run_record_shown(rmdi_run_task *task)
 {
     rmdi_point("shown");
-    if (task->stored && !task->item.hidden && !task->item.error && !task->run->journal_failed)
+    /* After an error of the run nobody may have been there to read it. */
+    if (task->stored && !task->item.hidden && !task->item.error && !task->run->error)
         rmdi_journal_shown(task->run->journal, task->id);
 }
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -12,13 +13,48 @@ import time
 SOURCE = os.environ["REMUDA_SOURCE"]
 BUILD = os.environ["REMUDA_BUILD"]
 PATIENCE = int(os.environ.get("KIT_LIMIT_FACTOR", "1"))
+SANITIZED = PATIENCE > 1
+KILLED = -signal.SIGKILL
+REMUDA = os.path.join(BUILD, "remuda")
 FAULTY = os.path.join(BUILD, "tests", "journal", "tests-journal-faulty")
 WORKER = os.path.join(BUILD, "tests", "journal", "tests-journal-work_helper")
 HISTCHECK = os.path.join(SOURCE, "tests", "histcheck", "histcheck")
 sys.path.insert(0, os.path.join(SOURCE, "tests", "kit"))
 sys.dont_write_bytecode = True
+import kit_unittest  # noqa: E402,F401
 
 ENVIRONMENT = {**os.environ, "PARALLEL_SHELL": "/bin/sh"}
+
+
+def folder():
+    """In memory where there is such a place: syncs of a disk would take most of the time."""
+    shared = "/dev/shm"
+    return tempfile.TemporaryDirectory(dir=shared if os.access(shared, os.W_OK) else None)
+
+
+def run(*words, stdin=b"", program=REMUDA, **more):
+    """`remuda run` with these words, to its end."""
+    env = {**ENVIRONMENT, **more.pop("env", {})}
+    return subprocess.run([program, "run", *map(str, words)], input=stdin, check=False, env=env,
+                          capture_output=True, timeout=60 * PATIENCE, **more)
+
+
+def rows(path, question):
+    """Asked of a copy, log and all, so that the journal stays as it is."""
+    with tempfile.TemporaryDirectory() as place:
+        for end in ("", "-wal"):
+            if os.path.exists(path + end):
+                shutil.copyfile(path + end, place + "/copy" + end)
+        database = sqlite3.connect(place + "/copy")
+        try:
+            return database.execute(question).fetchall()
+        finally:
+            database.close()
+
+
+def read(path):
+    with open(path, encoding="ascii") as file:
+        return file.read()
 
 
 def wait_for(condition, seconds=20):
