@@ -102,17 +102,23 @@ class Job:
         with open(self.history, "a", encoding="ascii") as file:
             file.write(f"{time.monotonic_ns()} {text}\n")
 
-    def run(self, *more, program=FAULTY, **environment):
-        """One run, from the beginning or resumed; what it told goes into the history."""
+    def run(self, *more, program=FAULTY, kill_after=None, **environment):
+        """One run, from the beginning or resumed; what it told goes into the history. kill_after:
+        seconds until it is killed, if it still runs."""
         self.runs += 1
         events = f"{self.dir}/events-{self.runs}"
         resume = ["--resume"] if os.path.exists(self.journal) else []
-        done = subprocess.run(
-            [program, "run", "-j3", "--quiet", "--journal", self.journal, *resume,
-             "--events", events, *self.options, *more, WORKER, self.history, ":::", *self.names],
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=120 * PATIENCE, check=False,
-            env={**ENVIRONMENT, **environment})
-        self.shown.append(done.stdout.decode().split("\n")[:-1])
+        words = [program, "run", "-j3", "--quiet", "--journal", self.journal, *resume,
+                 "--events", events, *self.options, *more, WORKER, self.history, ":::", *self.names]
+        with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, env={**ENVIRONMENT, **environment}) as run:
+            try:
+                out, err = run.communicate(timeout=kill_after or 120 * PATIENCE)
+            except subprocess.TimeoutExpired:
+                run.kill()
+                out, err = run.communicate()
+        done = subprocess.CompletedProcess(words, run.returncode, out, err)
+        self.shown.append(out.decode().split("\n")[:-1])
         for name, outcome in self.told(events):
             self.note(f"outcome {name} is={outcome}")
         return done
