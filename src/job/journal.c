@@ -98,6 +98,7 @@ static uint64_t submit(rmdi_journal *journal, rmdi_record *record)
     bool writable = !journal->error;
     if (writable) {
         rmdi_list_append(&journal->queue, &record->link);
+        journal->counts = journal->told; /* so that account and tasks agree in each commit */
         rmdi_condition_notify_all(&journal->changed);
     }
     rmdi_lock_release(&journal->lock);
@@ -193,9 +194,7 @@ uint64_t rmdi_journal_shown(rmdi_journal *journal, int64_t id)
 
 void rmdi_journal_count(rmdi_journal *journal, const rmdi_journal_counts *counts)
 {
-    rmdi_lock_enter(&journal->lock);
-    journal->counts = *counts;
-    rmdi_lock_release(&journal->lock);
+    journal->told = *counts;
 }
 
 /* ---- what earlier runs have done ---- */
@@ -272,7 +271,7 @@ static rmdi_journal *new_journal(rmd_loop *loop, const rmdi_journal_options *opt
     journal->lock_fd = -1;
     journal->loop = loop;
     journal->realtime_ns = rmdi_clock_realtime_ns() - rmdi_clock_monotonic_ns();
-    journal->counts.total = UINT64_MAX;
+    journal->counts.total = journal->told.total = UINT64_MAX;
     rmdi_list_init(&journal->queue);
     rmdi_post_init(&journal->post, on_post, journal);
     if (journal->path)
@@ -310,6 +309,7 @@ static void stop_writer(rmdi_journal *journal)
 {
     rmdi_lock_enter(&journal->lock);
     journal->closing = journal->counts_changed = true;
+    journal->counts = journal->told;
     rmdi_condition_notify_all(&journal->changed);
     rmdi_lock_release(&journal->lock);
     if (rmdi_thread_join(&journal->thread, RMD_FOREVER) < 0)

@@ -48,7 +48,7 @@ typedef struct rmdi_journal_options {
     void *ctx;
 } rmdi_journal_options;
 
-/* What the counters of the run say; the last ones told go into each commit. */
+/* What the counters of the run say. They go into the journal with the next record. */
 typedef struct rmdi_journal_counts {
     uint64_t total; /* UINT64_MAX: not known */
     uint64_t skipped;
@@ -96,6 +96,7 @@ uint64_t rmdi_journal_ended(rmdi_journal *journal, int64_t id, rmd_outcome outco
 /* Its outputs were shown, and need not be kept any longer. */
 uint64_t rmdi_journal_shown(rmdi_journal *journal, int64_t id);
 
+/* To be called before the record that it goes with. */
 void rmdi_journal_count(rmdi_journal *journal, const rmdi_journal_counts *counts);
 
 /* Outputs of a task that a killed run had not shown: up to len bytes from the offset, 0 at the end,

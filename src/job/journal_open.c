@@ -26,7 +26,13 @@
 
 /* A reader that recovers the log takes no longer; somebody who holds a transaction of his own open
  * may, and a week's work shall not end by that. */
-enum { OPEN_BUSY_MS = 5000, WRITE_BUSY_MS = 60000, GUARD_MS = 5000, PAUSE_MS = 10 };
+enum {
+    OPEN_BUSY_MS = 5000,
+    WRITE_BUSY_MS = 60000,
+    GUARD_MS = 5000,
+    READER_MS = 200,
+    PAUSE_MS = 10
+};
 
 /* Far behind the bytes that SQLite locks, which are at 1 GiB. */
 #define LOCK_OFFSET (INT64_C(1) << 62)
@@ -436,9 +442,14 @@ void rmdi_journal_let_go(rmdi_journal *journal, bool whole)
         sqlite3_finalize(journal->statements[i]);
     sqlite3_close(journal->reader);
     rmdi_point("journal-end");
-    /* Not possible while somebody reads: then the log stays beside it, and is as good. */
-    if (whole)
-        sqlite3_exec(journal->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+    /* Not possible while somebody reads: then the log stays beside it, and is as good. Those who
+     * follow a run read for moments only; nothing would wake us at their end. */
+    for (int left = READER_MS / PAUSE_MS; whole && left > 0; left--) {
+        int result = sqlite3_exec(journal->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+        if ((result & 0xff) != SQLITE_BUSY && (result & 0xff) != SQLITE_LOCKED)
+            break;
+        poll(NULL, 0, PAUSE_MS);
+    }
     rmdi_point("journal-ended");
     sqlite3_close(journal->db);
     unlock(journal);

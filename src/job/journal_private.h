@@ -94,6 +94,7 @@ struct rmdi_journal {
 
     rmdi_post post; /* committed or failed */
     uint64_t tickets;
+    rmdi_journal_counts told; /* goes with the next record */
     bool told_failure;
 };
 

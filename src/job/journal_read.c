@@ -229,19 +229,19 @@ int rmd_journal_tasks(rmd_journal *journal, const rmd_journal_query *query, rmd_
         return rmdi_fail(RMD_EINVAL, "rmd_journal_query.size is not sizeof(rmd_journal_query)");
     walk w = { .journal = journal, .each = on_task, .fn.task = fn, .ctx = ctx };
     int64_t limit = query->limit && query->limit <= INT64_MAX ? (int64_t)query->limit : -1;
-    /* SQLite finds what is compared with a constant; of two shapes each is quick. */
+    /* Both bounds are plain comparisons, so that SQLite walks only between them. */
+    int64_t low = query->after + 1 > query->id ? query->after + 1 : query->id;
+    int64_t high = query->id ? query->id : INT64_MAX;
     const char *sql =
         query->pending
             ? "SELECT id, key, run, seq, outcome, detail, command, attempts, begun_ns, ended_ns, "
-              "0 FROM task WHERE outcome IS NULL AND (?1 = 0 OR id = ?1) AND "
-              "(?2 = 0 OR run = ?2) AND (?3 = 0 OR seq = ?3) AND NOT ?4 AND id > ?6 "
-              "ORDER BY id LIMIT ?5"
+              "0 FROM task WHERE outcome IS NULL AND id BETWEEN ?1 AND ?6 AND "
+              "(?2 = 0 OR run = ?2) AND (?3 = 0 OR seq = ?3) AND NOT ?4 ORDER BY id LIMIT ?5"
             : "SELECT id, key, run, seq, outcome, detail, command, attempts, begun_ns, ended_ns, "
               "EXISTS (SELECT 1 FROM output WHERE output.task = task.id) FROM task "
-              "WHERE id >= max(?1, ?6 + 1) AND (?1 = 0 OR id <= ?1) AND (?2 = 0 OR run = ?2) AND "
+              "WHERE id BETWEEN ?1 AND ?6 AND (?2 = 0 OR run = ?2) AND "
               "(?3 = 0 OR seq = ?3) AND (NOT ?4 OR outcome <> 'ok') ORDER BY id LIMIT ?5";
-    int64_t numbers[] = { query->id,     query->run, (int64_t)query->seq,
-                          query->failed, limit,      query->after };
+    int64_t numbers[] = { low, query->run, (int64_t)query->seq, query->failed, limit, high };
     return run_statement(&w, sql, numbers, 6);
 }
 

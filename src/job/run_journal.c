@@ -134,6 +134,7 @@ static void count(rmdi_run *run)
     if (run->options.dry_run)
         return;
     rmdi_run_census(run, &counts.census);
+    counts.census.submitted = run->recorded; /* the pool has the last of them not yet */
     rmdi_journal_count(run->journal, &counts);
 }
 
@@ -196,9 +197,10 @@ bool rmdi_run_record_begin(rmdi_run_task *task, const rmdi_values *values, rmd_b
     rmdi_run *run = task->run;
     if (!run->journal || run->options.dry_run)
         return false;
+    run->recorded++;
+    count(run);
     task->ticket = rmdi_journal_begin(run->journal, &task->id, &task->key, task->seq,
                                       rmdi_buffer_view(&task->text));
-    count(run);
     rmdi_point("begin-recorded");
     if (!run->options.at_most_once || task->lost || !task->ticket)
         return false;

@@ -93,6 +93,7 @@ struct rmdi_run {
     rmdi_known_task next_known;
     uint64_t shown_begun; /* turns given out */
     uint64_t skipped, skipped_failed, unclaimed;
+    uint64_t recorded;        /* as begun */
     unsigned skipped_in_turn; /* without a look at anything else */
     rmdi_post feed;           /* goes on after that */
 };

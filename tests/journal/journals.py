@@ -168,4 +168,7 @@ class Job:
         """The database as SQLite sees it, and its account."""
         return (self.ask("PRAGMA integrity_check") == [("ok",)] and
                 self.ask("SELECT count(*) FROM run WHERE begun < ok + failed + cancelled + timeout "
-                         "+ lost") == [(0,)])
+                         "+ lost OR (ended_ns NOTNULL AND begun > ok + failed + cancelled + "
+                         "timeout + lost)") == [(0,)] and
+                self.ask("SELECT count(*) FROM run WHERE id = (SELECT max(id) FROM run) AND begun "
+                         "<> (SELECT count(*) FROM task WHERE task.run = run.id)")[0][0] == 0)
