@@ -2,29 +2,10 @@
 #include "job/json.h"
 
 #include "data/bytes.h"
+#include "data/utf8.h"
 
 #include <stdio.h>
 #include <time.h>
-
-/* The length of the character at the beginning of text, 0 when it is none: RFC 3629, without
- * overlong forms, surrogates, and what lies beyond U+10FFFF. */
-static size_t character(const unsigned char *text, size_t len)
-{
-    unsigned char c = text[0], low = 0x80, high = 0xbf;
-    size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : (c & 0xf0) == 0xe0 ? 3 : 4;
-    if (n == 1)
-        return 1;
-    if (c < 0xc2 || c > 0xf4 || n > len)
-        return 0;
-    low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : low;
-    high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : high;
-    if (text[1] < low || text[1] > high)
-        return 0;
-    for (size_t i = 2; i < n; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    return n;
-}
 
 static json_t *repaired(rmd_bytes text)
 {
@@ -32,9 +13,11 @@ static json_t *repaired(rmd_bytes text)
     int err = rmdi_buffer_add(&valid, "", 0);
     const unsigned char *at = text.data, *end = at + text.len;
     while (at < end && err == 0) {
-        size_t n = character(at, (size_t)(end - at));
-        err = n ? rmdi_buffer_add(&valid, at, n) : rmdi_buffer_add_text(&valid, "\xef\xbf\xbd");
-        at += n ? n : 1;
+        size_t n;
+        uint32_t c = rmdi_utf8_decode(at, (size_t)(end - at), &n);
+        bool wrong = c == RMDI_UTF8_REPLACEMENT && n == 1;
+        err = wrong ? rmdi_buffer_add_text(&valid, "\xef\xbf\xbd") : rmdi_buffer_add(&valid, at, n);
+        at += n;
     }
     json_t *string = err == 0 ? json_stringn(valid.data, valid.len) : NULL;
     rmdi_buffer_free(&valid);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "job/report_text.h"
 
+#include "data/utf8.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,37 +10,9 @@
 
 static const int64_t second_ns = 1000 * 1000 * 1000;
 
-enum { REPLACEMENT = 0xfffd, PICTURES = 0x2400, PICTURE_OF_DELETE = 0x2421 };
+enum { PICTURES = 0x2400, PICTURE_OF_DELETE = 0x2421 };
 
 /* ---- characters ---- */
-
-static bool continues(unsigned char byte)
-{
-    return (byte & 0xc0) == 0x80;
-}
-
-/* The character at the beginning of some bytes and how many it takes; what is no UTF-8 is one
- * REPLACEMENT per byte. */
-static uint32_t decode(const unsigned char *at, size_t len, size_t *taken)
-{
-    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    size_t need = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
-    *taken = 1;
-    if (need == 1)
-        return at[0];
-    if (need == 0 || at[0] > 0xf4 || len < need)
-        return REPLACEMENT;
-    uint32_t value = at[0] & (0x7fu >> need);
-    for (size_t i = 1; i < need; i++) {
-        if (!continues(at[i]))
-            return REPLACEMENT;
-        value = value << 6 | (at[i] & 0x3fu);
-    }
-    if (value < least[need] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000))
-        return REPLACEMENT;
-    *taken = need;
-    return value;
-}
 
 static bool turns_direction(uint32_t c)
 {
@@ -54,7 +28,7 @@ static uint32_t shown_as(uint32_t c)
     if (c == 0x7f)
         return PICTURE_OF_DELETE;
     if ((c >= 0x80 && c < 0xa0) || turns_direction(c) || (c & 0xfffe) == 0xfffe)
-        return REPLACEMENT;
+        return RMDI_UTF8_REPLACEMENT;
     return c;
 }
 
@@ -85,7 +59,7 @@ int rmdi_report_clean(rmd_bytes raw, size_t limit, rmdi_buffer *text)
     int err = 0;
     for (size_t left = raw.len; left && err == 0; left -= taken, at += taken) {
         char bytes[4];
-        uint32_t c = shown_as(decode(at, left, &taken));
+        uint32_t c = shown_as(rmdi_utf8_decode(at, left, &taken));
         size_t len = encode(c, bytes);
         cost += cost_of(c, len);
         if (limit && cost > limit) {
