@@ -167,3 +167,11 @@ int rmdi_journal_fail(sqlite3 *db, const char *path, int result)
                                "saves what can be read)"
                              : "");
 }
+
+rmd_outcome rmdi_journal_outcome(const char *name)
+{
+    for (rmd_outcome is = RMD_OUTCOME_OK; name && is <= RMD_OUTCOME_DEAD; is++)
+        if (strcmp(name, rmd_outcome_name(is)) == 0)
+            return is;
+    return RMD_PENDING;
+}

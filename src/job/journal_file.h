@@ -4,6 +4,7 @@
 #ifndef RMDI_JOB_JOURNAL_FILE_H
 #define RMDI_JOB_JOURNAL_FILE_H
 
+#include <remuda/census.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,5 +26,8 @@ bool rmdi_journal_suits(int64_t filesystem);
  * be NULL. */
 int rmdi_journal_code(int result);
 int rmdi_journal_fail(sqlite3 *db, const char *path, int result);
+
+/* The outcome of that name; RMD_PENDING for NULL and for what is none. */
+rmd_outcome rmdi_journal_outcome(const char *name);
 
 #endif

@@ -289,14 +289,6 @@ static int ask_number(rmdi_journal *journal, const char *sql, int64_t *number)
     return result == SQLITE_ROW ? 0 : fail(journal, result);
 }
 
-static rmd_outcome outcome_of(const char *name)
-{
-    for (rmd_outcome is = RMD_OUTCOME_OK; name && is <= RMD_OUTCOME_DEAD; is++)
-        if (strcmp(name, rmd_outcome_name(is)) == 0)
-            return is;
-    return RMD_PENDING;
-}
-
 static int load_row(rmdi_journal *journal, sqlite3_stmt *row)
 {
     rmdi_key key;
@@ -306,7 +298,7 @@ static int load_row(rmdi_journal *journal, sqlite3_stmt *row)
         return fail(journal, SQLITE_CORRUPT);
     memcpy(key.bytes, bytes, sizeof key.bytes);
     rmdi_known_add(&journal->known, (uint32_t)id, &key,
-                   outcome_of((const char *)sqlite3_column_text(row, 2)),
+                   rmdi_journal_outcome((const char *)sqlite3_column_text(row, 2)),
                    sqlite3_column_int(row, 3) > 0);
     return 0;
 }

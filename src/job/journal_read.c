@@ -103,15 +103,6 @@ static int number(sqlite3_stmt *row, int column, int if_null)
                                                            : sqlite3_column_int(row, column);
 }
 
-static rmd_outcome outcome(sqlite3_stmt *row, int column)
-{
-    const char *name = text(row, column);
-    for (rmd_outcome is = RMD_OUTCOME_OK; is <= RMD_OUTCOME_DEAD; is++)
-        if (strcmp(name, rmd_outcome_name(is)) == 0)
-            return is;
-    return RMD_PENDING;
-}
-
 /* ---- walking ---- */
 
 typedef struct walk {
@@ -207,7 +198,7 @@ static int on_task(walk *w, sqlite3_stmt *row)
         .id = sqlite3_column_int64(row, 0),
         .run = sqlite3_column_int64(row, 2),
         .seq = count(row, 3),
-        .outcome = outcome(row, 4),
+        .outcome = rmdi_journal_outcome(text(row, 4)),
         .detail = text(row, 5),
         .command = bytes(row, 6),
         .attempts = (unsigned)sqlite3_column_int(row, 7),
@@ -255,7 +246,7 @@ static int on_attempt(walk *w, sqlite3_stmt *row)
         .number = (unsigned)sqlite3_column_int(row, 2),
         .slot = (unsigned)sqlite3_column_int(row, 3),
         .pid = sqlite3_column_int(row, 4),
-        .outcome = outcome(row, 5),
+        .outcome = rmdi_journal_outcome(text(row, 5)),
         .status = number(row, 6, -1),
         .signal = number(row, 7, 0),
         .detail = text(row, 8),
