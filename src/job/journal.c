@@ -38,6 +38,7 @@ static bool take_batch(rmdi_journal *journal, rmdi_link *batch, rmdi_journal_cou
 {
     rmdi_lock_enter(&journal->lock);
     while (rmdi_list_empty(&journal->queue) && !journal->counts_changed && !journal->closing &&
+           !journal->error &&
            rmdi_condition_wait(&journal->changed, &journal->lock, RMD_FOREVER) == 0)
         ;
     rmdi_list_init(batch);
@@ -71,6 +72,10 @@ static void write_all(void *arg)
         free_batch(&batch);
         rmdi_loop_send(journal->loop, &journal->post);
     }
+    rmdi_lock_enter(&journal->lock);
+    journal->writer_gone = true;
+    rmdi_lock_release(&journal->lock);
+    rmdi_loop_send(journal->loop, &journal->post);
 }
 
 static void on_post(void *ctx)
@@ -78,7 +83,7 @@ static void on_post(void *ctx)
     rmdi_journal *journal = ctx;
     rmdi_lock_enter(&journal->lock);
     uint64_t committed = journal->committed;
-    int error = journal->error;
+    int error = journal->writer_gone ? journal->error : 0; /* before, it may look at outputs */
     rmdi_lock_release(&journal->lock);
     journal->options.committed(journal->options.ctx, committed);
     if (!error || journal->told_failure)
@@ -127,9 +132,8 @@ static uint64_t no_memory(rmdi_journal *journal, rmdi_record *record)
     rmdi_fail_memory();
     rmdi_lock_enter(&journal->lock);
     give_up(journal, RMD_ENOMEM, rmd_error_detail());
-    rmdi_condition_notify_all(&journal->changed);
+    rmdi_condition_notify_all(&journal->changed); /* it goes, and that is told */
     rmdi_lock_release(&journal->lock);
-    rmdi_loop_send(journal->loop, &journal->post);
     return 0;
 }
 

@@ -87,7 +87,7 @@ struct rmdi_journal {
     /* Guarded by the lock: */
     rmdi_link queue;
     rmdi_journal_counts counts;
-    bool counts_changed, closing;
+    bool counts_changed, closing, writer_gone;
     uint64_t committed;
     int error;
     char detail[RMDI_JOURNAL_DETAIL];

@@ -4,6 +4,7 @@
 
 #include "job/journal_file.h"
 #include "kit.h"
+#include "kit_alloc.h"
 
 #include <fcntl.h>
 #include <remuda/command.h>
@@ -388,6 +389,42 @@ TEST(a_journal_in_use_is_refused_and_its_user_named)
     close_journal(&other, 0);
     tear_down(&other);
     tear_down(&s);
+}
+
+/* Three tasks from their beginning to what is on disk. */
+static int record_three(void *arg)
+{
+    scene *s = arg;
+    int err = rmd_loop_open(&s->loop);
+    s->failed = 0;
+    if (err < 0)
+        return err;
+    err = open_journal(s, (rmdi_journal_options){ 0 });
+    uint64_t ticket = 1;
+    for (int i = 0; i < 3 && err == 0 && ticket; i++) {
+        int64_t id = 0;
+        rmdi_key key = key_of("a");
+        ticket = rmdi_journal_begin(s->journal, &id, &key, 1, (rmd_bytes){ "true", 4 });
+        if (ticket)
+            ticket = end_task(s, id, RMD_OUTCOME_FAILED, "why");
+    }
+    while (err == 0 && !s->failed && (!ticket || s->committed < ticket))
+        if (rmd_loop_turn(s->loop, rmd_after_ms(10000)) < 0)
+            FAIL("nobody tells what became of it");
+    if (err == 0)
+        err = rmdi_journal_close(s->journal, 0, "");
+    if (rmd_loop_free(s->loop) < 0)
+        FAIL("the loop is in use");
+    s->committed = 0;
+    unlink(s->path);
+    return err;
+}
+
+TEST(memory_may_be_missing_anywhere)
+{
+    scene s = { 0 };
+    snprintf(s.path, sizeof s.path, "%s/journal", getenv("TMPDIR"));
+    CHECK_INT(kit_alloc(record_three, &s, RMD_ENOMEM), >, 10);
 }
 
 TEST(a_journal_made_for_nothing_is_removed_and_one_that_was_there_is_not)

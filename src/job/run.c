@@ -362,11 +362,10 @@ static int open_timers(rmdi_run *run)
 int rmdi_run_open(rmdi_run **out, rmd_loop *loop, const rmdi_run_options *options,
                   void (*done)(void *ctx), void *ctx)
 {
-    static int (*const steps[])(
-        rmdi_run *) = { open_templates,       open_inputs,           open_arrays,
-                        open_printer,         rmdi_run_open_reports, rmdi_run_open_journal,
-                        rmdi_run_open_events, open_joblog,           open_pool,
-                        open_timers };
+    static int (*const steps[])(rmdi_run *) = {
+        open_templates,        open_inputs, open_arrays, open_printer, rmdi_run_open_reports,
+        rmdi_run_open_journal, open_joblog, open_pool,   open_timers,  rmdi_run_open_events
+    };
     rmdi_run *run = rmdi_alloc_zeroed(sizeof *run);
     if (!run)
         return rmdi_fail_memory();
