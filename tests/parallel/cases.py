@@ -575,6 +575,8 @@ def different_options(book):
         allowed(book, "usage-text", 255, b"", *text.split())
     for text in ("-N x", "-n 1.5", "-N -1", "--retries x"):
         allowed(book, "no-number", 255, b"", *text.split(), "echo", ":::", "a", "b")
+    for option in ("--resume", "--resume-failed"):
+        allowed(book, "resume", 255, b"", option, "--joblog", "/dev/null", "echo", ":::", "a")
     allowed(book, "settings", 0, b"a\n", "echo", ":::", "a", env={"PARALLEL": "--tag"})
     allowed(book, "link-after-file", 0, b"1 a\n2 b\n", "-k", "-a", "in", "echo", ":::+", "a", "b",
             files={"in": b"1\n2\n"})
