@@ -12,10 +12,12 @@
  *
  *     rmd_journal *journal;
  *     err = rmd_journal_open(&journal, "search.db");
- *     if (err == 0)
- *         err = rmd_journal_tasks(journal, &(rmd_journal_query){ .size = sizeof(rmd_journal_query),
- *                                                                .failed = true }, on_task, NULL);
- *     rmd_journal_free(journal);
+ *     if (err == 0) {
+ *         err = rmd_journal_tasks(journal, NULL, on_task, NULL);
+ *         rmd_journal_free(journal);
+ *     }
+ *
+ * examples/journal.c is a whole program.
  *
  * Reading changes nothing in the file and disturbs nobody: a run that is writing to it goes on. A
  * journal object is used by one thread at a time. Everything blocks no longer than the disk takes.
