@@ -169,6 +169,9 @@ static int finish(session *s)
 {
     char text[600];
     const char *detail;
+    /* Nothing runs any more, but a slow disk or reader may keep us: signals end us again. */
+    for (size_t i = 0; i < sizeof s->signals / sizeof *s->signals; i++)
+        rmd_source_free(s->signals[i]);
     snprintf(s->detail, sizeof s->detail, "%s", s->done ? "" : rmd_error_detail());
     int status = exit_status(s, &detail);
     rmdi_run_seal(s->run, status);
@@ -177,9 +180,6 @@ static int finish(session *s)
         snprintf(text, sizeof text, "remuda run: %s\n", detail);
         rmdi_run_say(s->run, text);
     }
-    /* Nothing runs any more, but a slow reader may keep us: signals end us again. */
-    for (size_t i = 0; i < sizeof s->signals / sizeof *s->signals; i++)
-        rmd_source_free(s->signals[i]);
     rmdi_run_close(s->run, RMD_FOREVER);
     return status;
 }

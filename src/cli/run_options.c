@@ -698,13 +698,15 @@ static int check(const rmdi_cli_run *cli)
 static int join_command_line(rmdi_cli_run *cli, int argc, char **argv)
 {
     int err = rmdi_buffer_add_text(&cli->command_line, "remuda");
-    for (int i = 0; i < argc && err == 0 && cli->command_line.len < COMMAND_LINE_MAX; i++) {
+    for (int i = 0; i < argc && err == 0 && cli->command_line.len <= COMMAND_LINE_MAX; i++) {
         err = rmdi_buffer_add_byte(&cli->command_line, ' ');
         if (err == 0)
             err = rmdi_quote_add(&cli->command_line, rmdi_bytes_of(argv[i]));
     }
-    if (err == 0 && cli->command_line.len >= COMMAND_LINE_MAX)
+    if (err == 0 && cli->command_line.len > COMMAND_LINE_MAX) {
+        cli->command_line.len = COMMAND_LINE_MAX;
         err = rmdi_buffer_add_text(&cli->command_line, " ...");
+    }
     cli->run.command_line = cli->command_line.data;
     return err;
 }

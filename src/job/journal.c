@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- the writer's thread ---- */
@@ -213,6 +214,11 @@ uint64_t rmdi_journal_unclaimed(const rmdi_journal *journal)
     return journal->known.left;
 }
 
+bool rmdi_journal_is_at_most_once(const rmdi_journal *journal)
+{
+    return journal->options.at_most_once;
+}
+
 const char *rmdi_journal_elsewhere(const rmdi_journal *journal)
 {
     return journal->elsewhere;
@@ -271,7 +277,7 @@ static rmdi_journal *new_journal(rmd_loop *loop, const rmdi_journal_options *opt
     if (!journal)
         return NULL;
     journal->options = *options;
-    journal->path = rmdi_strdup(options->path);
+    journal->path = rmdi_journal_path(options->path);
     journal->lock_fd = -1;
     journal->loop = loop;
     journal->realtime_ns = rmdi_clock_realtime_ns() - rmdi_clock_monotonic_ns();
@@ -293,6 +299,15 @@ static void free_journal(rmdi_journal *journal, bool whole)
     rmdi_free(journal);
 }
 
+static void remove_made(rmdi_journal *journal)
+{
+    char *path = journal->path;
+    journal->path = NULL;
+    free_journal(journal, true); /* as one file: nothing shall lie beside it */
+    unlink(path);
+    rmdi_free(path);
+}
+
 int rmdi_journal_open(rmdi_journal **out, rmd_loop *loop, const rmdi_journal_options *options)
 {
     rmdi_journal *journal = new_journal(loop, options);
@@ -301,11 +316,14 @@ int rmdi_journal_open(rmdi_journal **out, rmd_loop *loop, const rmdi_journal_opt
     int err = rmdi_journal_prepare(journal);
     if (err == 0 && !options->read_only)
         err = rmdi_thread_start(&journal->thread, write_all, journal, "rmd-journal");
-    if (err < 0) {
+    if (err < 0 && journal->made)
+        remove_made(journal);
+    else if (err < 0)
         free_journal(journal, false);
+    else
+        *out = journal;
+    if (err < 0)
         return err;
-    }
-    *out = journal;
     return 0;
 }
 
@@ -326,15 +344,24 @@ void rmdi_journal_discard(rmdi_journal *journal)
 {
     if (!journal)
         return;
-    if (!journal->options.read_only)
-        stop_writer(journal);
-    bool made = journal->made;
-    char *path = journal->path;
-    journal->path = NULL;
-    free_journal(journal, made); /* as one file: nothing shall lie beside it */
-    if (made)
-        unlink(path);
-    rmdi_free(path);
+    if (!journal->made) {
+        (void)rmdi_journal_close(journal, 255, rmd_error_detail());
+        return;
+    }
+    stop_writer(journal);
+    remove_made(journal);
+}
+
+/* What was recorded in a file that is gone is not recorded. */
+static void check_still_there(rmdi_journal *journal)
+{
+    struct stat ours, named;
+    if (fstat(journal->lock_fd, &ours) == 0 && stat(journal->path, &named) == 0 &&
+        ours.st_dev == named.st_dev && ours.st_ino == named.st_ino)
+        return;
+    rmdi_fail(RMD_ENOENT, "journal %s was removed or replaced while the run went on",
+              journal->path);
+    give_up(journal, RMD_ENOENT, rmd_error_detail());
 }
 
 int rmdi_journal_close(rmdi_journal *journal, int status, const char *detail)
@@ -346,6 +373,8 @@ int rmdi_journal_close(rmdi_journal *journal, int status, const char *detail)
         return 0;
     }
     stop_writer(journal);
+    if (!journal->error)
+        check_still_there(journal);
     int result = SQLITE_OK, err = journal->error;
     if (!err && (result = rmdi_journal_write_end(journal, status, detail)) != SQLITE_OK)
         err = rmdi_journal_fail(journal->db, journal->path, result);

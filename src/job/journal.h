@@ -76,6 +76,8 @@ RMD_NODISCARD int rmdi_journal_open(rmdi_journal **journal, rmd_loop *loop,
 rmdi_known_task rmdi_journal_find(rmdi_journal *journal, const rmdi_key *key);
 /* How many tasks of earlier runs were not asked for. */
 uint64_t rmdi_journal_unclaimed(const rmdi_journal *journal);
+/* Is each start on disk before it happens? Once asked for, for all runs of the journal. */
+bool rmdi_journal_is_at_most_once(const rmdi_journal *journal);
 /* Where the latest of the earlier runs was started, when that was elsewhere; else NULL. */
 const char *rmdi_journal_elsewhere(const rmdi_journal *journal);
 
@@ -104,7 +106,8 @@ void rmdi_journal_count(rmdi_journal *journal, const rmdi_journal_counts *counts
 int64_t rmdi_journal_output(rmdi_journal *journal, int64_t id, int stream, uint64_t offset,
                             void *buffer, size_t len);
 
-/* Lets go of it; if it was made by us, and for nothing, it is removed. */
+/* For a run that cannot begin: if the journal was made by us, it is removed; else the run is
+ * recorded as one that ended at once, with the thread's detail. */
 void rmdi_journal_discard(rmdi_journal *journal);
 
 /* Writes what is left and the end of the run, makes one plain file of it, and lets go of it. The

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "job/journal_file.h"
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "job/journal_schema.h"
 #include "port/fd.h"
@@ -10,6 +11,7 @@
 #include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -42,6 +44,11 @@ static int check_rights(const char *path, const struct stat *status)
         return rmdi_fail(RMD_EACCES,
                          "journal %s belongs to user %u, we are user %u; use a journal of our own",
                          path, (unsigned)status->st_uid, (unsigned)geteuid());
+    if (status->st_nlink > 1)
+        return rmdi_fail(RMD_EINVAL,
+                         "journal %s has another name, too, and its log hangs on the name; remove "
+                         "the one that is not used",
+                         path);
     if (status->st_mode & (S_IWGRP | S_IWOTH))
         return rmdi_fail(RMD_EACCES,
                          "journal %s can be written by others (mode %04o), who could make us run "
@@ -90,10 +97,12 @@ static int check_header(const char *path, const unsigned char header[HEADER], in
 /* While there is a log, what is missing in the file may still be there. */
 static bool has_log(const char *path)
 {
-    char log[PATH_MAX];
+    char real[PATH_MAX], log[PATH_MAX + 8];
     struct stat status;
-    int n = snprintf(log, sizeof log, "%s-wal", path);
-    return n < (int)sizeof log && stat(log, &status) == 0 && status.st_size > 0;
+    if (!realpath(path, real)) /* SQLite follows symbolic links, too */
+        return false;
+    snprintf(log, sizeof log, "%s-wal", real);
+    return stat(log, &status) == 0 && status.st_size > 0;
 }
 
 /* SQLite would read zeros where the end of the file is missing. */
@@ -127,6 +136,14 @@ static int check_open(const char *path, int fd, bool to_write)
     if (err == 0)
         err = check_header(path, header, status.st_size);
     return err == 0 ? check_length(path, header, status.st_size) : err;
+}
+
+char *rmdi_journal_path(const char *path)
+{
+    char *name = rmdi_alloc_zeroed(strlen(path) + sizeof "./");
+    if (name)
+        stpcpy(stpcpy(name, *path == '/' ? "" : "./"), path);
+    return name;
 }
 
 int rmdi_journal_check(const char *path, bool to_write)

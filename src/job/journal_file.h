@@ -18,6 +18,10 @@ typedef struct sqlite3 sqlite3;
  * called while the process has it open. */
 int rmdi_journal_check(const char *path, bool to_write);
 
+/* A name that means a file to SQLite, too, which reads "file:x" and ":memory:" as something else.
+ * New (rmdi_free); NULL: no memory. */
+char *rmdi_journal_path(const char *path);
+
 /* Does the log of a journal work on a file system of this kind (statfs f_type)? It does not where
  * memory cannot be shared through the file. */
 bool rmdi_journal_suits(int64_t filesystem);

@@ -339,6 +339,16 @@ static int load_tasks(rmdi_journal *journal)
     return err;
 }
 
+static int inherit_at_most_once(rmdi_journal *journal)
+{
+    int64_t last = 0;
+    int err = ask_number(
+        journal, "SELECT ifnull((SELECT at_most_once FROM run ORDER BY id DESC LIMIT 1), 0)",
+        &last);
+    journal->options.at_most_once |= last != 0;
+    return err;
+}
+
 /* At most once can only be kept when every start was recorded before it happened. */
 static int check_starts(rmdi_journal *journal)
 {
@@ -414,6 +424,8 @@ int rmdi_journal_prepare(rmdi_journal *journal)
         err = load_tasks(journal);
     if (err == 0 && resume)
         err = load_unshown(journal);
+    if (err == 0 && resume)
+        err = inherit_at_most_once(journal);
     if (err == 0 && resume && journal->options.at_most_once)
         err = check_starts(journal);
     if (err == 0 && resume)

@@ -38,7 +38,7 @@ int rmd_journal_open(rmd_journal **out, const char *path)
     if (err < 0)
         return err;
     rmd_journal *journal = rmdi_alloc_zeroed(sizeof *journal);
-    if (!journal || !(journal->path = rmdi_strdup(path))) {
+    if (!journal || !(journal->path = rmdi_journal_path(path))) {
         rmdi_free(journal);
         return rmdi_fail_memory();
     }

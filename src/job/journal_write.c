@@ -147,7 +147,9 @@ static int write_output(rmdi_journal *journal, const rmdi_record *record, int st
     int result = SQLITE_OK;
     for (int64_t at = 0, n; result == SQLITE_OK; at += n) {
         n = rmd_future_read(record->keep, stream, (uint64_t)at, piece, PIECE);
-        if (n <= 0) /* what cannot be read back will not be shown either, and is told then */
+        if (n < 0) /* the task fails when it is to be shown; a part of it is nobody's output */
+            return rmdi_journal_run_sql(journal, RMDI_SQL_SHOWN, &record->id, 1);
+        if (n == 0)
             break;
         const int64_t numbers[] = { record->id, stream, at };
         sqlite3_stmt *statement = bound(journal, RMDI_SQL_OUTPUT, numbers, 3);

@@ -30,7 +30,6 @@ typedef struct rmdi_print_item {
     rmdi_buffer prefix; /* shown as the beginning of its stdout */
     size_t prefix_done;
     rmdi_print_stream streams[2]; /* stdout, stderr */
-    int stage;                    /* 0 stdout, 1 stderr, 2 done */
     /* What was kept of it elsewhere, in place of a future; NULL: none. */
     int64_t (*read)(struct rmdi_print_item *item, int stream, uint64_t offset, void *buffer,
                     size_t len);

@@ -19,7 +19,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TICK_MS = 100, HELD_MAX = 8 * 1024 * 1024, SETTLED_MAX = 1024, SKIP_MAX = 4096 };
+enum {
+    TICK_MS = 100,
+    HELD_MAX = 8 * 1024 * 1024,
+    SETTLED_BASE = 64,
+    SETTLED_PER_SLOT = 8,
+    SKIP_MAX = 4096
+};
 
 void rmdi_run_fail(rmdi_run *run, int error)
 {
@@ -133,8 +139,8 @@ static void on_broken(void *ctx, int error)
 static bool may_begin(const rmdi_run *run)
 {
     return !run->input_done && !run->stopping && run->in_flight < run->options.slots &&
-           run->settled_len < SETTLED_MAX && rmdi_events_idle(&run->events) &&
-           rmdi_printer_has_room(run->printer);
+           run->settled_len < SETTLED_BASE + SETTLED_PER_SLOT * (size_t)run->options.slots &&
+           rmdi_events_idle(&run->events) && rmdi_printer_has_room(run->printer);
 }
 
 static bool delay_is_over(rmdi_run *run)
@@ -446,8 +452,6 @@ void rmdi_run_close(rmdi_run *run, rmd_deadline deadline)
     rmdi_loop_unsend(run->loop, &run->feed);
     rmdi_keys_free(run->keys);
     rmdi_run_close_reports(run);
-    if (run->journal) /* it was not sealed */
-        rmdi_run_seal(run, 255);
     rmdi_run_report_resumed(run);
     if (run->options.json)
         rmdi_run_account_json(run, run->exit_status);

@@ -59,8 +59,9 @@ typedef struct rmdi_run_options {
 
 typedef struct rmdi_run rmdi_run;
 
-/* Opens inputs, joblog and pool; starts nothing. done(ctx) is called once, from the loop,
- * when everything has ended and was shown. Errors with a detail for the user. */
+/* Opens inputs, joblog, pool and journal, where the run is recorded; starts no task. done(ctx) is
+ * called once, from the loop, when everything has ended and was shown. Errors with a detail for
+ * the user. */
 RMD_NODISCARD int rmdi_run_open(rmdi_run **run, rmd_loop *loop, const rmdi_run_options *options,
                                 void (*done)(void *ctx), void *ctx);
 void rmdi_run_start(rmdi_run *run);

@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "job/json.h"
 #include "job/run_private.h"
-#include "port/clock.h"
 
 #include <remuda/version.h>
 #include <unistd.h>
@@ -62,7 +61,7 @@ static json_t *account(const rmdi_run *run, int status)
                      text(run->error ? run->detail : ""), "census", rmdi_json_census(&census),
                      "skipped", (json_int_t)run->skipped, "skipped_failed",
                      (json_int_t)run->skipped_failed, "slots", run->options.slots, "seconds",
-                     (double)(rmdi_clock_monotonic_ns() - run->start_ns) / 1e9);
+                     run->seconds);
 }
 
 void rmdi_run_tell_end(rmdi_run *run, int status)
@@ -141,7 +140,7 @@ void rmdi_run_tell_task(rmdi_run_task *task)
     const rmd_exit *last = NULL;
     rmd_outcome outcome;
     const char *detail;
-    if (!run->events.open || task->again || task->item.hidden)
+    if (!run->events.open || task->again || task->unrecorded)
         return;
     if (task->future && rmd_future_exit(task->future, &last) < 0)
         last = NULL;

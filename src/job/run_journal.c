@@ -6,10 +6,12 @@
 #include "base/error.h"
 #include "base/point.h"
 #include "job/run_private.h"
+#include "port/clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char *const output_names[] = {
     [RMDI_RUN_GROUP] = "group",
@@ -54,12 +56,12 @@ static void on_failed(void *ctx, int error)
     run->journal_failed = true;
     rmdi_run_fail(run, error);
     for (rmdi_run_task *task; (task = take_settled(run, UINT64_MAX));) {
-        task->item.hidden = true;
+        task->item.hidden = task->unrecorded = true;
         rmdi_run_task_tell(task);
     }
     for (rmdi_run_task *task; (task = first_of(&run->starting));) {
         rmdi_list_remove(&task->waiting);
-        task->item.hidden = task->cancelled = true;
+        task->item.hidden = task->cancelled = task->unrecorded = true;
         rmdi_run_task_refuse(task, RMD_ECANCELED);
     }
     rmdi_run_start(run);
@@ -87,6 +89,28 @@ static void say_elsewhere(rmdi_run *run)
     rmdi_run_say(run, text);
 }
 
+static int check_other_file(const rmdi_run *run, const char *option, const char *path)
+{
+    struct stat journal, other;
+    if (!path || stat(run->options.journal, &journal) < 0 ||
+        stat(path + (*path == '+'), &other) < 0 || journal.st_dev != other.st_dev ||
+        journal.st_ino != other.st_ino)
+        return 0;
+    return rmdi_fail(RMD_EINVAL, "%s %s is the journal; use another file", option, path);
+}
+
+/* What else is written must not be written over it. */
+static int check_other_files(const rmdi_run *run)
+{
+    const char *const *report = run->options.reports;
+    int err = check_other_file(run, "--joblog", run->options.joblog);
+    if (err == 0)
+        err = check_other_file(run, "--events", run->options.events);
+    for (; report && *report && err == 0; report++)
+        err = check_other_file(run, "--report", *report);
+    return err;
+}
+
 int rmdi_run_open_journal(rmdi_run *run)
 {
     const rmdi_run_options *options = &run->options;
@@ -112,6 +136,10 @@ int rmdi_run_open_journal(rmdi_run *run)
     if (err == 0)
         err = rmdi_journal_open(&run->journal, run->loop, &journal);
     if (err == 0)
+        run->options.at_most_once = rmdi_journal_is_at_most_once(run->journal);
+    if (err == 0)
+        err = check_other_files(run);
+    if (err == 0)
         say_elsewhere(run);
     return err;
 }
@@ -124,6 +152,7 @@ bool rmdi_run_runs_again(const rmdi_run *run, const rmdi_known_task *known)
     case RMD_PENDING: return true; /* or is reported as lost */
     case RMD_OUTCOME_CANCELLED: return !known->started || !run->options.at_most_once;
     case RMD_OUTCOME_OK: return false;
+    case RMD_OUTCOME_LOST: return run->options.retry_failed && !run->options.at_most_once;
     default: return run->options.retry_failed;
     }
 }
@@ -257,7 +286,7 @@ bool rmdi_run_record_end(rmdi_run_task *task)
                                       task->stored ? task->future : NULL);
     rmdi_point("end-recorded");
     if (!task->ticket) {
-        task->item.hidden = true;
+        task->item.hidden = task->unrecorded = true;
         return false;
     }
     rmdi_list_append(&run->settled, &task->waiting);
@@ -289,9 +318,11 @@ static void close_journal(rmdi_run *run, int status)
 
 void rmdi_run_seal(rmdi_run *run, int status)
 {
+    bool failed = run->error;
+    run->seconds = (double)(rmdi_clock_monotonic_ns() - run->start_ns) / 1e9;
     if (run->journal)
         close_journal(run, status);
     rmdi_run_write_reports(run);
-    run->exit_status = run->journal_failed ? 255 : status;
+    run->exit_status = run->journal_failed || (run->error && !failed) ? 255 : status;
     rmdi_run_tell_end(run, run->exit_status);
 }

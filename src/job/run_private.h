@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of a run share: run.c (its course), run_task.c (one task), run_report.c
- * (what the user is told). */
+/* What the files of a run share: run.c (its course), run_task.c (one task), run_report.c (what the
+ * user is told), run_events.c (what programs are told), run_journal.c (what is recorded),
+ * run_reports.c (what is drawn). */
 #ifndef RMDI_JOB_RUN_PRIVATE_H
 #define RMDI_JOB_RUN_PRIVATE_H
 
@@ -32,10 +33,11 @@ typedef struct rmdi_run_task {
     rmd_bytes *values; /* in kept */
     size_t values_len;
     rmd_bytes block;
-    bool lost;      /* an earlier run may have started it, and it may not be started twice */
-    bool cancelled; /* before it could be submitted */
-    bool again;     /* it has ended before; only its output has to be shown */
-    bool stored;    /* its output is in the journal until it is shown */
+    bool lost;       /* an earlier run may have started it, and it may not be started twice */
+    bool cancelled;  /* before it could be submitted */
+    bool again;      /* it has ended before; only its output has to be shown */
+    bool unrecorded; /* the journal failed before its end was on disk: told to nobody */
+    bool stored;     /* its output is in the journal until it is shown */
 } rmdi_run_task;
 
 struct rmdi_run {
@@ -80,6 +82,7 @@ struct rmdi_run {
 
     rmdi_events events;
     int exit_status; /* once it is sealed */
+    double seconds;  /* that it took, the same */
 
     char *scratch, *scratch_journal; /* of a run with a report and without a journal */
 

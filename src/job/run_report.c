@@ -69,9 +69,10 @@ static int add_report(const rmdi_run_task *task, const rmd_exit *account, rmdi_b
 {
     bool its_own = account && !task->item.error; /* not the way of its output */
     const char *why = its_own && !task->detail ? account->detail : task->detail;
-    const char *outcome = its_own      ? rmd_outcome_name(account->outcome)
-                          : task->lost ? "lost"
-                                       : "failed";
+    const char *outcome = its_own           ? rmd_outcome_name(account->outcome)
+                          : task->lost      ? "lost"
+                          : task->cancelled ? "cancelled"
+                                            : "failed";
     int err = rmdi_buffer_add_format(text, "remuda: task %" PRIu64 " %s: %s", task->seq, outcome,
                                      why ? why : "its output could not be shown in full");
     if (err == 0 && account && account->attempts > 1)
