@@ -185,12 +185,29 @@ static int make_as(rmdi_journal *journal, const char *name)
     return err;
 }
 
+/* SQLite would take the log of a journal that is gone for that of the new one. */
+static int check_no_log(const rmdi_journal *journal)
+{
+    char name[PATH_MAX];
+    struct stat status;
+    snprintf(name, sizeof name, "%s-wal", journal->path);
+    if (lstat(name, &status) < 0)
+        return 0;
+    return rmdi_fail(RMD_EINVAL,
+                     "%s is the log of a journal that is not there any more; remove it, or put the "
+                     "journal back and go on with --resume",
+                     name);
+}
+
 static int make(rmdi_journal *journal)
 {
     char name[PATH_MAX];
     struct stat status;
     if (lstat(journal->path, &status) == 0)
         return fail_to_make(journal, EEXIST);
+    int err = check_no_log(journal);
+    if (err < 0)
+        return err;
     int n = snprintf(name, sizeof name, "%s.new-%d", journal->path, getpid());
     if (n >= (int)sizeof name)
         return rmdi_fail_errno(ENAMETOOLONG, "making journal %.80s...", journal->path);
