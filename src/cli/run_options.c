@@ -21,9 +21,12 @@ typedef struct option_row {
     const char *names; /* long ones, separated by '|'; the first is shown */
     char letter;       /* short one, 0: none */
     const char *value; /* what it takes, for the help; NULL: nothing */
-    int (*read)(rmdi_cli_run *cli, const char *value);
-    const char *help; /* NULL: not shown */
+    int (*read)(rmdi_cli_run *cli, const char *value); /* NULL: it sets a flag */
+    const char *help;                                  /* NULL: not shown */
+    size_t flag;                                       /* where that is; see FLAG() */
 } option_row;
+
+#define FLAG(member) offsetof(rmdi_cli_run, member)
 
 /* ---- reading one option ---- */
 
@@ -49,13 +52,6 @@ static int set_arg_file(rmdi_cli_run *cli, const char *value)
     return add_source(cli, &(rmdi_inputs_source){ .file = value });
 }
 
-static int set_null(rmdi_cli_run *cli, const char *value)
-{
-    (void)value;
-    cli->run.inputs.nul = true;
-    return 0;
-}
-
 static int set_delimiter(rmdi_cli_run *cli, const char *value)
 {
     cli->run.inputs.delimiter = value;
@@ -71,20 +67,6 @@ static int set_colsep(rmdi_cli_run *cli, const char *value)
 static int set_trim(rmdi_cli_run *cli, const char *value)
 {
     return rmdi_trim_parse(value, &cli->run.inputs.trim);
-}
-
-static int set_skip_empty(rmdi_cli_run *cli, const char *value)
-{
-    (void)value;
-    cli->run.inputs.skip_empty = true;
-    return 0;
-}
-
-static int set_link(rmdi_cli_run *cli, const char *value)
-{
-    (void)value;
-    cli->run.inputs.link_all = true;
-    return 0;
 }
 
 static int set_group_size(rmdi_cli_run *cli, const char *value)
@@ -116,20 +98,6 @@ static int set_max_replace_args(rmdi_cli_run *cli, const char *value)
 static int set_replace(rmdi_cli_run *cli, const char *value)
 {
     cli->run.template.replace = value;
-    return 0;
-}
-
-static int set_quote(rmdi_cli_run *cli, const char *value)
-{
-    (void)value;
-    cli->run.template.quote = true;
-    return 0;
-}
-
-static int set_keep_order(rmdi_cli_run *cli, const char *value)
-{
-    (void)value;
-    cli->run.keep_order = true;
     return 0;
 }
 
@@ -168,13 +136,6 @@ static int set_ungroup(rmdi_cli_run *cli, const char *value)
     return set_output(cli, RMDI_RUN_UNGROUP, 4);
 }
 
-static int set_tag(rmdi_cli_run *cli, const char *value)
-{
-    (void)value;
-    cli->tag_wanted = true;
-    return 0;
-}
-
 static int set_tagstring(rmdi_cli_run *cli, const char *value)
 {
     rmdi_free(cli->tag);
@@ -207,24 +168,10 @@ static int set_sync(rmdi_cli_run *cli, const char *value)
     return 0;
 }
 
-static int set_resume(rmdi_cli_run *cli, const char *value)
-{
-    (void)value;
-    cli->run.resume = true;
-    return 0;
-}
-
 static int set_retry_failed(rmdi_cli_run *cli, const char *value)
 {
     (void)value;
     cli->run.resume = cli->run.retry_failed = true;
-    return 0;
-}
-
-static int set_at_most_once(rmdi_cli_run *cli, const char *value)
-{
-    (void)value;
-    cli->run.at_most_once = true;
     return 0;
 }
 
@@ -296,59 +243,10 @@ static int set_dir(rmdi_cli_run *cli, const char *value)
     return 0;
 }
 
-static int set_dry_run(rmdi_cli_run *cli, const char *value)
-{
-    (void)value;
-    cli->run.dry_run = true;
-    return 0;
-}
-
-static int set_show_command(rmdi_cli_run *cli, const char *value)
-{
-    (void)value;
-    cli->run.show_command = true;
-    return 0;
-}
-
 static int set_silent(rmdi_cli_run *cli, const char *value)
 {
     (void)value;
     cli->run.show_command = false;
-    return 0;
-}
-
-static int set_trace(rmdi_cli_run *cli, const char *value)
-{
-    (void)value;
-    cli->run.trace = true;
-    return 0;
-}
-
-static int set_quiet(rmdi_cli_run *cli, const char *value)
-{
-    (void)value;
-    cli->run.quiet = true;
-    return 0;
-}
-
-static int set_bar(rmdi_cli_run *cli, const char *value)
-{
-    (void)value;
-    cli->run.bar = true;
-    return 0;
-}
-
-static int set_eta(rmdi_cli_run *cli, const char *value)
-{
-    (void)value;
-    cli->run.eta = true;
-    return 0;
-}
-
-static int set_census(rmdi_cli_run *cli, const char *value)
-{
-    (void)value;
-    cli->run.census = true;
     return 0;
 }
 
@@ -397,13 +295,6 @@ static int set_recend(rmdi_cli_run *cli, const char *value)
     return 0;
 }
 
-static int set_remove_separators(rmdi_cli_run *cli, const char *value)
-{
-    (void)value;
-    cli->run.blocks.remove_separators = true;
-    return 0;
-}
-
 static int set_shell(rmdi_cli_run *cli, const char *value)
 {
     if (!*value)
@@ -419,79 +310,89 @@ static int set_nothing(rmdi_cli_run *cli, const char *value)
     return 0;
 }
 
-static int set_help(rmdi_cli_run *cli, const char *value)
-{
-    (void)value;
-    cli->help = true;
-    return 0;
-}
-
 /* ---- the table ---- */
 
 static const option_row rows[] = {
     { "jobs|max-procs|maxprocs", 'j', "N|+N|-N|N%|0", set_jobs,
-      "tasks at a time (also -P); % of the usable processors; 0: as descriptors allow" },
-    { "procs", 'P', "N", set_jobs, NULL },
-    { "arg-file|argfile", 'a', "FILE", set_arg_file, "take inputs from the lines of FILE" },
-    { "null", '0', NULL, set_null, "inputs end with a NUL byte, not a newline" },
-    { "delimiter", 'd', "STR", set_delimiter, "inputs end with STR (\\n \\t \\0 \\ooo)" },
-    { "colsep|col-sep", 'C', "REGEX", set_colsep, "split each input into columns: {1} {2}" },
-    { "trim", 0, "n|l|r|lr|rl", set_trim, "remove blanks around inputs" },
-    { "no-run-if-empty|norunifempty", 'r', NULL, set_skip_empty, "leave out blank inputs" },
-    { "link|xapply", 0, NULL, set_link, "take the sources in step; short ones start again" },
-    { "max-args|maxargs", 'n', "N", set_max_args, "N inputs for one task" },
+      .help = "tasks at a time (also -P); % of the usable processors; 0: as descriptors allow" },
+    { "procs", 'P', "N", set_jobs, .help = NULL },
+    { "arg-file|argfile", 'a', "FILE", set_arg_file, .help = "take inputs from the lines of FILE" },
+    { "null", '0', .help = "inputs end with a NUL byte, not a newline",
+      .flag = FLAG(run.inputs.nul) },
+    { "delimiter", 'd', "STR", set_delimiter, .help = "inputs end with STR (\\n \\t \\0 \\ooo)" },
+    { "colsep|col-sep", 'C', "REGEX", set_colsep,
+      .help = "split each input into columns: {1} {2}" },
+    { "trim", 0, "n|l|r|lr|rl", set_trim, .help = "remove blanks around inputs" },
+    { "no-run-if-empty|norunifempty", 'r', .help = "leave out blank inputs",
+      .flag = FLAG(run.inputs.skip_empty) },
+    { "link|xapply", 0, .help = "take the sources in step; short ones start again",
+      .flag = FLAG(run.inputs.link_all) },
+    { "max-args|maxargs", 'n', "N", set_max_args, .help = "N inputs for one task" },
     { "max-replace-args|maxreplaceargs", 'N', "N", set_max_replace_args,
-      "the same, and words are repeated; with --pipe: N records" },
-    { "replace-string", 'I', "STR", set_replace, "use STR in place of {}" },
-    { "quote", 'q', NULL, set_quote, "the words of the command have no special characters" },
-    { "shell", 0, "SHELL", set_shell, "run commands that need one with SHELL" },
-    { "keep-order|keeporder", 'k', NULL, set_keep_order,
-      "show outputs in the order of the inputs" },
-    { "no-keep-order|nokeep-order|nok", 0, NULL, set_no_keep_order, NULL },
-    { "group", 0, NULL, set_group, "show each task's output in one piece (the default)" },
+      .help = "the same, and words are repeated; with --pipe: N records" },
+    { "replace-string", 'I', "STR", set_replace, .help = "use STR in place of {}" },
+    { "quote", 'q', .help = "the words of the command have no special characters",
+      .flag = FLAG(run.template.quote) },
+    { "shell", 0, "SHELL", set_shell, .help = "run commands that need one with SHELL" },
+    { "keep-order|keeporder", 'k', .help = "show outputs in the order of the inputs",
+      .flag = FLAG(run.keep_order) },
+    { "no-keep-order|nokeep-order|nok", 0, NULL, set_no_keep_order, .help = NULL },
+    { "group", 0, NULL, set_group, .help = "show each task's output in one piece (the default)" },
     { "line-buffer|line-buffered|linebuffer|linebuffered|lb", 0, NULL, set_lines,
-      "show output line by line as it comes; --lb" },
-    { "ungroup", 'u', NULL, set_ungroup, "let tasks write directly" },
-    { "tag", 0, NULL, set_tag, "begin each line with the input and a tab" },
-    { "tagstring|tag-string", 0, "STR", set_tagstring, "begin each line with STR and a tab" },
-    { "joblog|jl", 0, "FILE", set_joblog, "write a line for each task; +FILE appends" },
-    { "journal", 0, "FILE", set_journal, "record every task in FILE, so that it can be resumed" },
-    { "resume", 0, NULL, set_resume, "go on with the journal: run only what has not ended" },
+      .help = "show output line by line as it comes; --lb" },
+    { "ungroup", 'u', NULL, set_ungroup, .help = "let tasks write directly" },
+    { "tag", 0, .help = "begin each line with the input and a tab", .flag = FLAG(tag_wanted) },
+    { "tagstring|tag-string", 0, "STR", set_tagstring,
+      .help = "begin each line with STR and a tab" },
+    { "joblog|jl", 0, "FILE", set_joblog, .help = "write a line for each task; +FILE appends" },
+    { "journal", 0, "FILE", set_journal,
+      .help = "record every task in FILE, so that it can be resumed" },
+    { "resume", 0, .help = "go on with the journal: run only what has not ended",
+      .flag = FLAG(run.resume) },
     { "retry-failed|retryfailed|resume-failed|resumefailed", 0, NULL, set_retry_failed,
-      "the same, and run again what has failed" },
-    { "at-most-once", 0, NULL, set_at_most_once,
-      "never start a task twice: what a killed run had started is lost" },
-    { "sync", 0, "full|normal", set_sync, "what of the journal survives a power failure (full)" },
-    { "env", 0, "NAME", add_environment, "the value of NAME belongs to what a task is" },
-    { "retries", 0, "N", set_retries, "start a task that fails up to N times in all" },
-    { "timeout", 0, "TIME|N%", set_timeout, "end a task after TIME; % of the median so far" },
+      .help = "the same, and run again what has failed" },
+    { "at-most-once", 0, .help = "never start a task twice: what a killed run had started is lost",
+      .flag = FLAG(run.at_most_once) },
+    { "sync", 0, "full|normal", set_sync,
+      .help = "what of the journal survives a power failure (full)" },
+    { "env", 0, "NAME", add_environment, .help = "the value of NAME belongs to what a task is" },
+    { "retries", 0, "N", set_retries, .help = "start a task that fails up to N times in all" },
+    { "timeout", 0, "TIME|N%", set_timeout,
+      .help = "end a task after TIME; % of the median so far" },
     { "termseq|term-seq", 0, "SIG,MS,...", set_termseq,
-      "how tasks are ended (TERM,200,TERM,100,TERM,50,KILL,25)" },
+      .help = "how tasks are ended (TERM,200,TERM,100,TERM,50,KILL,25)" },
     { "halt|halt-on-error|haltonerror", 0, "WHEN", set_halt,
-      "never | (now|soon),(fail|success|done)=(N|N%)" },
-    { "delay", 0, "TIME", set_delay, "wait TIME between two starts" },
-    { "wd|workdir", 0, "DIR", set_dir, "run the tasks in DIR, which is made if it is missing" },
-    { "dry-run|dryrun|dr", 0, NULL, set_dry_run, "show the commands, run nothing" },
-    { "show-command", 'v', NULL, set_show_command, "show the command before its output" },
-    { "verbose", 't', NULL, set_trace, "show the command on stderr when it starts" },
-    { "silent", 0, NULL, set_silent, NULL },
-    { "quiet", 0, NULL, set_quiet, "say nothing about failed tasks" },
-    { "bar", 0, NULL, set_bar, "show progress with a bar" },
-    { "eta|progress", 0, NULL, set_eta, "show progress in words" },
-    { "census", 0, NULL, set_census, "print the account at the end, also to a file" },
-    { "json", 0, NULL, set_json, "print the account as a JSON object, the last line of stderr" },
-    { "events", 0, "FD|FILE", set_events, "tell everything that happens, a JSON object a line" },
+      .help = "never | (now|soon),(fail|success|done)=(N|N%)" },
+    { "delay", 0, "TIME", set_delay, .help = "wait TIME between two starts" },
+    { "wd|workdir", 0, "DIR", set_dir,
+      .help = "run the tasks in DIR, which is made if it is missing" },
+    { "dry-run|dryrun|dr", 0, .help = "show the commands, run nothing", .flag = FLAG(run.dry_run) },
+    { "show-command", 'v', .help = "show the command before its output",
+      .flag = FLAG(run.show_command) },
+    { "verbose", 't', .help = "show the command on stderr when it starts",
+      .flag = FLAG(run.trace) },
+    { "silent", 0, NULL, set_silent, .help = NULL },
+    { "quiet", 0, .help = "say nothing about failed tasks", .flag = FLAG(run.quiet) },
+    { "bar", 0, .help = "show progress with a bar", .flag = FLAG(run.bar) },
+    { "eta|progress", 0, .help = "show progress in words", .flag = FLAG(run.eta) },
+    { "census", 0, .help = "print the account at the end, also to a file",
+      .flag = FLAG(run.census) },
+    { "json", 0, NULL, set_json,
+      .help = "print the account as a JSON object, the last line of stderr" },
+    { "events", 0, "FD|FILE", set_events,
+      .help = "tell everything that happens, a JSON object a line" },
     { "report", 0, "FILE", add_report,
-      "draw the run as a page, FILE.html, or a picture, FILE.svg" },
-    { "pipe|spreadstdin", 0, NULL, set_pipe, "give each task a block of standard input" },
-    { "block|block-size|blocksize", 0, "SIZE", set_block, "size of a block (1M)" },
-    { "recstart", 0, "STR", set_recstart, "records begin with STR" },
-    { "recend", 0, "STR", set_recend, "records end with STR (\\n)" },
-    { "remove-rec-sep|removerecsep|rrs", 0, NULL, set_remove_separators,
-      "leave the ends and beginnings of records out; --rrs" },
-    { "will-cite|willcite|nn", 0, NULL, set_nothing, NULL },
-    { "plain", 0, NULL, set_nothing, NULL },
-    { "help", 'h', NULL, set_help, "this text" },
+      .help = "draw the run as a page, FILE.html, or a picture, FILE.svg" },
+    { "pipe|spreadstdin", 0, NULL, set_pipe, .help = "give each task a block of standard input" },
+    { "block|block-size|blocksize", 0, "SIZE", set_block, .help = "size of a block (1M)" },
+    { "recstart", 0, "STR", set_recstart, .help = "records begin with STR" },
+    { "recend", 0, "STR", set_recend, .help = "records end with STR (\\n)" },
+    { "remove-rec-sep|removerecsep|rrs", 0,
+      .help = "leave the ends and beginnings of records out; --rrs",
+      .flag = FLAG(run.blocks.remove_separators) },
+    { "will-cite|willcite|nn", 0, NULL, set_nothing, .help = NULL },
+    { "plain", 0, NULL, set_nothing, .help = NULL },
+    { "help", 'h', .help = "this text", .flag = FLAG(help) },
 };
 
 enum { ROWS = sizeof rows / sizeof *rows, NAMES_MAX = 160, LONG_BASE = 256 };
@@ -585,6 +486,15 @@ static int name_option(const option_row *row, int err)
     return rmdi_fail(err, "--%.*s: %s", (int)strcspn(row->names, "|"), row->names, detail);
 }
 
+static int read_row(rmdi_cli_run *cli, const option_row *row)
+{
+    if (row->read)
+        return row->read(cli, optarg);
+    bool *flag = (bool *)(void *)((char *)cli + row->flag);
+    *flag = true;
+    return 0;
+}
+
 static int read_options(rmdi_cli_run *cli, int argc, char **argv)
 {
     getopt_table table;
@@ -595,7 +505,7 @@ static int read_options(rmdi_cli_run *cli, int argc, char **argv)
         const option_row *row = find_row(found);
         if (!row)
             return complain_of(found, argv);
-        int err = row->read(cli, optarg);
+        int err = read_row(cli, row);
         if (err < 0)
             return name_option(row, err);
         if (cli->help)
