@@ -264,16 +264,21 @@ TEST_BOTH_WAYS(without_a_descriptor_for_its_pidfd_no_program_runs)
     REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0); /* for those who look for leaks */
 }
 
-TEST_BOTH_WAYS(the_end_of_a_child_that_the_system_reaps_is_told)
+static int spawn_true(rmdi_spawned *child)
 {
     char name[] = "true", *argv[] = { name, NULL };
-    rmdi_spawned child;
     rmdi_spawn spawn = {
         .path = "/bin/true", .argv = argv, .envp = environ, .fds = (int[]){ 0, 1, 2 }, .fds_len = 3
     };
+    return rmdi_spawn_program(&spawn, child);
+}
+
+TEST_BOTH_WAYS(the_end_of_a_child_that_the_system_reaps_is_told)
+{
+    rmdi_spawned child;
     signal(SIGCHLD, SIG_IGN);
     for (int i = 0; i < 20; i++) {
-        REQUIRE(rmdi_spawn_program(&spawn, &child) == 0);
+        REQUIRE(spawn_true(&child) == 0);
         CHECK(ends_soon(child.pidfd));
         close(child.pidfd);
     }
@@ -291,11 +296,7 @@ static void note(int signal)
  * must not run in it, and no signal to the group reach the program. */
 static void spawn_under_fire(int signal_number, int rounds)
 {
-    char name[] = "true", *argv[] = { name, NULL };
     rmdi_spawned child;
-    rmdi_spawn spawn = {
-        .path = "/bin/true", .argv = argv, .envp = environ, .fds = (int[]){ 0, 1, 2 }, .fds_len = 3
-    };
     pid_t test = getpid(), shooter = fork();
     if (shooter == 0) {
         signal(signal_number, SIG_IGN);
@@ -305,7 +306,7 @@ static void spawn_under_fire(int signal_number, int rounds)
     }
     for (int i = 0; i < rounds; i++) {
         int status;
-        REQUIRE(rmdi_spawn_program(&spawn, &child) == 0);
+        REQUIRE(spawn_true(&child) == 0);
         close(child.pidfd);
         while (waitpid(child.pid, &status, WUNTRACED) < 0)
             CHECK_EQ(errno, EINTR);
@@ -331,11 +332,7 @@ TEST(a_child_is_not_stopped_with_our_group)
 /* Nobody can ignore or block SIGSTOP; who continues the group only must not leave us waiting. */
 TEST(a_child_that_was_stopped_as_it_left_our_group_is_continued)
 {
-    char name[] = "true", *argv[] = { name, NULL };
     rmdi_spawned child;
-    rmdi_spawn spawn = {
-        .path = "/bin/true", .argv = argv, .envp = environ, .fds = (int[]){ 0, 1, 2 }, .fds_len = 3
-    };
     pid_t test = getpid(), shooter = fork();
     if (shooter == 0) {
         setpgid(0, 0);
@@ -347,7 +344,7 @@ TEST(a_child_that_was_stopped_as_it_left_our_group_is_continued)
         _exit(0);
     }
     for (int i = 0; i < 2000; i++) {
-        REQUIRE(rmdi_spawn_program(&spawn, &child) == 0);
+        REQUIRE(spawn_true(&child) == 0);
         kill(child.pid, SIGCONT); /* it may have been stopped at the moment of its exec */
         CHECK(ends_soon(child.pidfd));
         close(child.pidfd);
