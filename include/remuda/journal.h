@@ -81,8 +81,8 @@ typedef struct rmd_journal_attempt {
     int signal; /* that ended it, or 0 */
     const char *detail;
     int64_t queued_ns;   /* it wanted to start */
-    int64_t launched_ns; /* starting it began */
-    int64_t started_ns;  /* the program was executed */
+    int64_t started_ns;  /* its start began */
+    int64_t executed_ns; /* the program was there */
     int64_t exited_ns;   /* it had ended */
     int64_t ended_ns;    /* its outcome was known: nothing of it was left, its output was read */
     int64_t user_ns, system_ns; /* CPU time, with the descendants it waited for */
@@ -109,7 +109,7 @@ RMD_API void rmd_journal_end(rmd_journal *journal);
 
 /* The callbacks get one record each, borrowed for the call. Anything but 0 ends the walk and is
  * returned by it. Other errors of a walk: RMD_EIO (the detail tells), RMD_ENOMEM. A callback may
- * walk the same journal. */
+ * walk the same journal. RMD_EINVAL when journal or fn is NULL. */
 typedef int rmd_journal_run_fn(void *ctx, const rmd_journal_run *run);
 typedef int rmd_journal_task_fn(void *ctx, const rmd_journal_task *task);
 typedef int rmd_journal_attempt_fn(void *ctx, const rmd_journal_attempt *attempt);

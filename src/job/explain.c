@@ -138,11 +138,11 @@ static int add_times(const rmd_journal_attempt *attempt, rmdi_buffer *text)
 {
     if (!attempt->pid)
         return add_time(text, "    never started; waited ", attempt->queued_ns, attempt->ended_ns);
-    int err = add_time(text, "    waited ", attempt->queued_ns, attempt->launched_ns);
+    int err = add_time(text, "    waited ", attempt->queued_ns, attempt->started_ns);
     if (err == 0)
-        err = add_time(text, ", started in ", attempt->launched_ns, attempt->started_ns);
+        err = add_time(text, ", started in ", attempt->started_ns, attempt->executed_ns);
     if (err == 0)
-        err = add_time(text, ", ran ", attempt->started_ns, attempt->exited_ns);
+        err = add_time(text, ", ran ", attempt->executed_ns, attempt->exited_ns);
     return err < 0 ? err : add_time(text, ", returned in ", attempt->exited_ns, attempt->ended_ns);
 }
 
@@ -240,8 +240,8 @@ json_t *rmdi_explain_attempt_json(const rmd_journal_attempt *a)
         "detail", rmdi_json_text(rmdi_bytes_of(a->detail)), "status",
         a->status >= 0 ? json_integer(a->status) : json_null(), "signal",
         a->signal ? json_integer(a->signal) : json_null(), "queue_s",
-        seconds(a->queued_ns, a->launched_ns), "spawn_s", seconds(a->launched_ns, a->started_ns),
-        "run_s", seconds(a->started_ns, a->exited_ns), "return_s",
+        seconds(a->queued_ns, a->started_ns), "spawn_s", seconds(a->started_ns, a->executed_ns),
+        "run_s", seconds(a->executed_ns, a->exited_ns), "return_s",
         seconds(a->exited_ns, a->ended_ns), "user_s", (double)a->user_ns / 1e9, "system_s",
         (double)a->system_ns / 1e9, "memory_bytes", (json_int_t)a->memory_bytes, "sent_bytes",
         (json_int_t)a->sent_bytes, "out_bytes", (json_int_t)a->out_bytes, "err_bytes",

@@ -59,14 +59,14 @@ static void keep_extreme(extreme *all, int64_t task, uint64_t value)
 static int on_attempt(void *ctx, const rmd_journal_attempt *a)
 {
     summary *s = ctx;
-    int64_t run_ns = between(a->started_ns, a->exited_ns);
+    int64_t run_ns = between(a->executed_ns, a->exited_ns);
     s->attempts++;
-    s->phases[PHASE_QUEUE] += between(a->queued_ns, a->launched_ns ? a->launched_ns : a->ended_ns);
-    s->phases[PHASE_START] += between(a->launched_ns, a->started_ns);
+    s->phases[PHASE_QUEUE] += between(a->queued_ns, a->started_ns ? a->started_ns : a->ended_ns);
+    s->phases[PHASE_START] += between(a->started_ns, a->executed_ns);
     s->phases[PHASE_RUN] += run_ns;
     s->phases[PHASE_RETURN] += between(a->exited_ns, a->ended_ns);
     if (a->run == s->run)
-        s->busy_ns += between(a->launched_ns, a->ended_ns);
+        s->busy_ns += between(a->started_ns, a->ended_ns);
     keep_extreme(s->slowest, a->task, (uint64_t)run_ns);
     keep_extreme(s->largest, a->task, a->memory_bytes);
     return 0;

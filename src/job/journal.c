@@ -322,9 +322,7 @@ int rmdi_journal_open(rmdi_journal **out, rmd_loop *loop, const rmdi_journal_opt
         free_journal(journal, false);
     else
         *out = journal;
-    if (err < 0)
-        return err;
-    return 0;
+    return err;
 }
 
 static void stop_writer(rmdi_journal *journal)

@@ -59,8 +59,16 @@ void rmd_journal_free(rmd_journal *journal)
     rmdi_free(journal);
 }
 
+static int check_arguments(const rmd_journal *journal, bool fn, const char *function)
+{
+    return journal && fn ? 0 : rmdi_fail(RMD_EINVAL, "%s: an argument is NULL", function);
+}
+
 int rmd_journal_begin(rmd_journal *journal)
 {
+    int err = check_arguments(journal, true, "rmd_journal_begin");
+    if (err < 0)
+        return err;
     if (journal->begun)
         return rmdi_fail(RMD_EBUSY, "journal %s: begun twice", journal->path);
     int result = sqlite3_exec(journal->db, "BEGIN; SELECT id FROM run LIMIT 1", NULL, NULL, NULL);
@@ -72,8 +80,9 @@ int rmd_journal_begin(rmd_journal *journal)
 
 void rmd_journal_end(rmd_journal *journal)
 {
-    if (journal->begun)
-        sqlite3_exec(journal->db, "COMMIT", NULL, NULL, NULL);
+    if (!journal || !journal->begun)
+        return;
+    sqlite3_exec(journal->db, "COMMIT", NULL, NULL, NULL);
     journal->begun = false;
 }
 
@@ -181,6 +190,9 @@ static int on_run(walk *w, sqlite3_stmt *row)
 
 int rmd_journal_runs(rmd_journal *journal, rmd_journal_run_fn *fn, void *ctx)
 {
+    int err = check_arguments(journal, fn, "rmd_journal_runs");
+    if (err < 0)
+        return err;
     walk w = { .journal = journal, .each = on_run, .fn.run = fn, .ctx = ctx };
     return run_statement(
         &w,
@@ -215,6 +227,9 @@ int rmd_journal_tasks(rmd_journal *journal, const rmd_journal_query *query, rmd_
                       void *ctx)
 {
     static const rmd_journal_query all = { .size = sizeof all };
+    int err = check_arguments(journal, fn, "rmd_journal_tasks");
+    if (err < 0)
+        return err;
     query = query ? query : &all;
     if (query->size != sizeof *query)
         return rmdi_fail(RMD_EINVAL, "rmd_journal_query.size is not sizeof(rmd_journal_query)");
@@ -251,8 +266,8 @@ static int on_attempt(walk *w, sqlite3_stmt *row)
         .signal = number(row, 7, 0),
         .detail = text(row, 8),
         .queued_ns = sqlite3_column_int64(row, 9),
-        .launched_ns = sqlite3_column_int64(row, 10),
-        .started_ns = sqlite3_column_int64(row, 11),
+        .started_ns = sqlite3_column_int64(row, 10),
+        .executed_ns = sqlite3_column_int64(row, 11),
         .exited_ns = sqlite3_column_int64(row, 12),
         .ended_ns = sqlite3_column_int64(row, 13),
         .user_ns = sqlite3_column_int64(row, 14),
@@ -271,13 +286,16 @@ static int on_attempt(walk *w, sqlite3_stmt *row)
     return w->fn.attempt(w->ctx, &attempt);
 }
 
-#define ATTEMPT_COLUMNS                                                                          \
-    "task, run, number, slot, pid, outcome, status, signal, detail, queued_ns, launched_ns, "    \
-    "started_ns, exited_ns, ended_ns, user_ns, system_ns, memory_bytes, in_blocks, out_blocks, " \
+#define ATTEMPT_COLUMNS                                                                           \
+    "task, run, number, slot, pid, outcome, status, signal, detail, queued_ns, started_ns, "      \
+    "executed_ns, exited_ns, ended_ns, user_ns, system_ns, memory_bytes, in_blocks, out_blocks, " \
     "major_faults, switches, sent_bytes, out_bytes, err_bytes, output, err_tail"
 
 int rmd_journal_attempts(rmd_journal *journal, int64_t task, rmd_journal_attempt_fn *fn, void *ctx)
 {
+    int err = check_arguments(journal, fn, "rmd_journal_attempts");
+    if (err < 0)
+        return err;
     walk w = { .journal = journal, .each = on_attempt, .fn.attempt = fn, .ctx = ctx };
     const char *sql = task ? "SELECT " ATTEMPT_COLUMNS " FROM attempt WHERE task = ?1"
                              " ORDER BY task, run, number"

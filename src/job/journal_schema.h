@@ -57,8 +57,8 @@
     " signal INTEGER,"                                                 \
     " detail TEXT,"                                                    \
     " queued_ns INTEGER NOT NULL,"                                     \
-    " launched_ns INTEGER,"                                            \
     " started_ns INTEGER,"                                             \
+    " executed_ns INTEGER,"                                            \
     " exited_ns INTEGER,"                                              \
     " ended_ns INTEGER NOT NULL,"                                      \
     " user_ns INTEGER NOT NULL,"                                       \

@@ -214,6 +214,11 @@ TEST(tasks_are_asked_for_by_what_they_are)
     CHECK_EQ(look(&s, &(rmd_journal_query){ .size = size, .run = 2 }).tasks, 0);
     rmd_journal *journal;
     REQUIRE(rmd_journal_open(&journal, s.path) == 0);
+    CHECK_INT(rmd_journal_tasks(NULL, NULL, on_task, NULL), ==, RMD_EINVAL);
+    CHECK_INT(rmd_journal_tasks(journal, NULL, NULL, NULL), ==, RMD_EINVAL);
+    CHECK_INT(rmd_journal_runs(journal, NULL, NULL), ==, RMD_EINVAL);
+    CHECK_INT(rmd_journal_attempts(NULL, 0, on_attempt, NULL), ==, RMD_EINVAL);
+    CHECK_INT(rmd_journal_begin(NULL), ==, RMD_EINVAL);
     CHECK_INT(rmd_journal_tasks(journal, &(rmd_journal_query){ .size = 1 }, on_task, NULL), ==,
               RMD_EINVAL);
     rmd_journal_free(journal);
@@ -300,7 +305,7 @@ TEST(an_attempt_is_recorded_as_it_was)
     CHECK_EQ(at.attempt.signal, 0);
     CHECK_EQ(at.attempt.sent_bytes, 5);
     CHECK_EQ(at.attempt.out_bytes, 4);
-    CHECK_EQ(at.attempt.launched_ns - at.attempt.queued_ns,
+    CHECK_EQ(at.attempt.started_ns - at.attempt.queued_ns,
              account->started_ns - account->submitted_ns);
     CHECK_EQ(at.attempt.ended_ns - at.attempt.exited_ns, account->ended_ns - account->exited_ns);
     CHECK_INT(at.attempt.memory_bytes, >, 100000);

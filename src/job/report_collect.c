@@ -144,7 +144,7 @@ static report_run *find_run(report *r, int64_t id)
 /* When an attempt did what, ns since its run's start, in an order that clocks that were set back do
  * not change. What did not happen is at the end. */
 typedef struct times {
-    int64_t queued, launched, started, exited, ended;
+    int64_t queued, started, executed, exited, ended;
 } times;
 
 static int64_t after(int64_t start, int64_t ns, int64_t before, int64_t otherwise)
@@ -157,20 +157,20 @@ static times times_of(const report_run *run, const rmd_journal_attempt *a)
 {
     int64_t start = run->run.started_ns, end = since(start, a->ended_ns);
     times t = { .queued = after(start, a->queued_ns, -farthest_ns, end) };
-    t.launched = after(start, a->launched_ns, a->launched_ns ? -farthest_ns : t.queued, end);
-    if (t.queued > t.launched)
-        t.queued = t.launched;
-    t.started = after(start, a->started_ns, t.launched, end);
-    t.exited = after(start, a->exited_ns, t.started, end);
+    t.started = after(start, a->started_ns, a->started_ns ? -farthest_ns : t.queued, end);
+    if (t.queued > t.started)
+        t.queued = t.started;
+    t.executed = after(start, a->executed_ns, t.started, end);
+    t.exited = after(start, a->exited_ns, t.executed, end);
     t.ended = after(start, a->ended_ns, t.exited, t.exited);
     return t;
 }
 
 static void add_phases(report *r, const times *t, const rmd_journal_attempt *a)
 {
-    const int64_t lengths[] = { t->launched - t->queued, t->started - t->launched,
-                                t->exited - t->started, t->ended - t->exited };
-    bool started = a->started_ns != 0;
+    const int64_t lengths[] = { t->started - t->queued, t->executed - t->started,
+                                t->exited - t->executed, t->ended - t->exited };
+    bool started = a->executed_ns != 0;
     r->never_started += !started;
     for (int i = 0; i < PHASES; i++)
         if (i == PHASE_QUEUE || started)
@@ -185,7 +185,7 @@ static void add_phases(report *r, const times *t, const rmd_journal_attempt *a)
 static void add_longest(report *r, const times *t, const rmd_journal_attempt *a, double cpu)
 {
     report_attempt one = { .task = a->task,
-                           .run_ns = (double)(t->exited - t->started),
+                           .run_ns = (double)(t->exited - t->executed),
                            .cpu_ns = cpu,
                            .memory_bytes = a->memory_bytes,
                            .slot = a->slot,
@@ -204,8 +204,8 @@ static void draw(report_drawing *drawing, const times *t, const rmd_journal_atte
 {
     uint32_t lane = a->slot ? a->slot - 1 : 0;
     lane = lane < drawing->lanes_len ? lane : drawing->lanes_len - 1;
-    double busy = (double)(t->ended - t->launched);
-    rmdi_report_block block = { .start = t->launched,
+    double busy = (double)(t->ended - t->started);
+    rmdi_report_block block = { .start = t->started,
                                 .end = t->ended,
                                 .busy = busy,
                                 .cpu = cpu,
@@ -218,7 +218,7 @@ static void draw(report_drawing *drawing, const times *t, const rmd_journal_atte
                                 .status = a->status,
                                 .signal = a->signal };
     rmdi_report_blocks_add(&drawing->blocks, &block);
-    rmdi_load_add(&drawing->load, t->launched, t->ended, cpu);
+    rmdi_load_add(&drawing->load, t->started, t->ended, cpu);
     report_lane *account = &drawing->lanes[lane];
     account->attempts++;
     account->bad += rmdi_report_is_bad(a->outcome);
@@ -232,11 +232,11 @@ static void draw(report_drawing *drawing, const times *t, const rmd_journal_atte
 
 static void add_to_run(report_run *run, const times *t, const rmd_journal_attempt *a, double cpu)
 {
-    if (!run->attempts++ || t->launched < run->begin)
-        run->begin = t->launched < 0 ? t->launched : 0;
+    if (!run->attempts++ || t->started < run->begin)
+        run->begin = t->started < 0 ? t->started : 0;
     if (t->ended > run->end)
         run->end = t->ended;
-    run->busy += (double)(t->ended - t->launched);
+    run->busy += (double)(t->ended - t->started);
     run->cpu += cpu;
     if (run->drawing)
         draw(run->drawing, t, a, cpu);
@@ -256,7 +256,7 @@ static int on_attempt(void *ctx, const rmd_journal_attempt *a)
     if (a->memory_bytes > r->memory_bytes)
         r->memory_bytes = a->memory_bytes;
     add_phases(r, &t, a);
-    if (a->started_ns)
+    if (a->executed_ns)
         add_longest(r, &t, a, cpu);
     add_to_run(run, &t, a, cpu);
     return 0;

@@ -69,20 +69,20 @@ static void add_task(sqlite3 *db, int id, int run, const char *outcome, const ch
 typedef struct made {
     int task, run, slot;
     const char *outcome;
-    int64_t launched, ended; /* since the run's start */
-    bool never;              /* started */
+    int64_t started, ended; /* since the run's start */
+    bool never;             /* started */
     const char *tail;
 } made;
 
 static void add_attempt(sqlite3 *db, const made *m)
 {
-    int64_t launched = m->never ? 0 : start_ns + m->launched, ended = start_ns + m->ended;
+    int64_t started = m->never ? 0 : start_ns + m->started, ended = start_ns + m->ended;
     SQL(db,
         "INSERT INTO attempt VALUES (%d, %d, 1, %d, %d, %Q, 3, 0, 'exit status 3', %lld, %lld, "
         "%lld, %lld, %lld, 1000, 1000, 4194304, 0, 0, 0, 0, 0, 0, 0, 'group', %Q)",
         m->task, m->run, m->slot, m->never ? 0 : 9, m->outcome, (long long)start_ns,
-        (long long)launched, (long long)launched, (long long)(m->never ? 0 : ended),
-        (long long)ended, m->tail);
+        (long long)started, (long long)started, (long long)(m->never ? 0 : ended), (long long)ended,
+        m->tail);
 }
 
 /* A task with its attempt. */
@@ -436,7 +436,7 @@ TEST(odd_times_make_no_odd_pictures)
     add(db, "before", (made){ 4, 1, 2, "failed", -3600000 * ms, -3599999 * ms, false, NULL });
     add(db, "slot", (made){ 5, 1, 70000, "lost", ms, 2 * ms, false, NULL });
     add(db, "far", (made){ 6, 1, 3, "timeout", ms, 2 * ms, false, NULL });
-    SQL(db, "UPDATE attempt SET ended_ns = %lld, launched_ns = %lld WHERE task = 6",
+    SQL(db, "UPDATE attempt SET ended_ns = %lld, started_ns = %lld WHERE task = 6",
         (long long)INT64_MAX, (long long)INT64_MIN);
     finish(db);
     char *text = report_text("a.html");

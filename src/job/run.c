@@ -281,16 +281,17 @@ static int open_joblog(rmdi_run *run)
     const char *path = run->options.joblog;
     if (!path || run->options.dry_run)
         return 0;
-    bool append = *path == '+' || run->options.resume;
+    bool append = *path == '+' || run->options.resume, begun = *path == '+';
     if (strcmp(path, "-") != 0) {
         path += *path == '+';
         run->joblog = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND | (append ? 0 : O_TRUNC),
                            0666);
         if (run->joblog < 0)
             return rmdi_fail_errno(errno, "joblog %s", path);
+        begun |= append && lseek(run->joblog, 0, SEEK_END) > 0;
     }
     rmdi_buffer line = { 0 };
-    int err = append ? 0 : rmdi_joblog_header(&line);
+    int err = begun ? 0 : rmdi_joblog_header(&line);
     if (err == 0)
         write_log(run, &line);
     rmdi_buffer_free(&line);

@@ -231,13 +231,20 @@ bool rmdi_run_record_begin(rmdi_run_task *task, const rmdi_values *values, rmd_b
     task->ticket = rmdi_journal_begin(run->journal, &task->id, &task->key, task->seq,
                                       rmdi_buffer_view(&task->text));
     rmdi_point("begin-recorded");
-    if (!run->options.at_most_once || task->lost || !task->ticket)
+    bool waits = run->options.at_most_once && !task->lost;
+    if (task->ticket && !waits)
         return false;
-    if (keep_input(task, values, block) < 0) {
-        rmdi_run_fail(run, RMD_ENOMEM);
-        return false;
+    if (task->ticket && keep_input(task, values, block) == 0) {
+        rmdi_list_append(&run->starting, &task->waiting);
+        return true;
     }
-    rmdi_list_append(&run->starting, &task->waiting);
+    if (task->ticket)
+        rmdi_run_fail(run, RMD_ENOMEM);
+    else
+        rmdi_fail(RMD_ECANCELED, "its start could not be recorded");
+    run->stopping = true; /* why the journal has failed is told when its writer has gone */
+    task->item.hidden = task->cancelled = task->unrecorded = true;
+    rmdi_run_task_refuse(task, RMD_ECANCELED);
     return true;
 }
 

@@ -158,7 +158,8 @@ bool rmdi_run_runs_again(const rmdi_run *run, const rmdi_known_task *known);
 bool rmdi_run_skips(rmdi_run *run, int *error);
 /* Counts an input as one that has ended in an earlier run. */
 void rmdi_run_skip(rmdi_run *run, const rmdi_known_task *known);
-/* Records that the task is about to start. True: start it only when that is on disk. */
+/* Records that the task is about to start. True: it starts when that is on disk, or was refused
+ * because that cannot be recorded. */
 bool rmdi_run_record_begin(rmdi_run_task *task, const rmdi_values *values, rmd_bytes block);
 void rmdi_run_record_attempt(rmdi_run_task *task, const rmd_exit *account);
 /* Records its end. True: it may be told when that is on disk. */

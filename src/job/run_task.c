@@ -192,7 +192,7 @@ void rmdi_run_task_refuse(rmdi_run_task *task, int error)
         run->correction.cancelled++;
     else
         run->correction.failed++;
-    if (error != RMD_EINVAL)
+    if (error != RMD_EINVAL && !task->cancelled)
         rmdi_run_fail(run, error);
     rmdi_run_task_ended(task);
 }
@@ -240,7 +240,7 @@ void rmdi_run_task_launch(rmdi_run_task *task)
     if (task->run->stopping) { /* while its start was being recorded */
         rmdi_fail(RMD_ECANCELED, "the run was stopped before it could start");
         task->cancelled = true;
-        rmdi_run_task_refuse(task, RMD_EINVAL);
+        rmdi_run_task_refuse(task, RMD_ECANCELED);
         return;
     }
     launch(task, &input, task->block);
@@ -284,7 +284,7 @@ static void begin(rmdi_run_task *task, const rmdi_task_input *input, const rmdi_
     }
     task->lost = task->id && before == RMD_PENDING && run->options.at_most_once;
     if (rmdi_run_record_begin(task, values, block))
-        return; /* it starts when that is on disk */
+        return;
     if (task->lost)
         report_lost(task);
     else

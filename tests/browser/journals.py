@@ -49,18 +49,18 @@ class Journal:
             (self.task, b"k" * 32, outcome, self.run, self.seq, start, outcome and end,
              1 if outcome else 0, detail, command))
         if outcome:
-            row = {"queued_ns": start - 300_000, "launched_ns": start,
-                   "started_ns": start + min(length // 4, 700_000),
+            row = {"queued_ns": start - 300_000, "started_ns": start,
+                   "executed_ns": start + min(length // 4, 700_000),
                    "exited_ns": end - min(length // 4, 400_000), "ended_ns": end, "pid": 99,
                    "status": 0 if outcome == "ok" else 3, **columns}
             self.db.execute(
                 "INSERT INTO attempt (task, run, number, slot, pid, outcome, status, signal, "
-                "detail, queued_ns, launched_ns, started_ns, exited_ns, ended_ns, user_ns, "
+                "detail, queued_ns, started_ns, executed_ns, exited_ns, ended_ns, user_ns, "
                 "system_ns, memory_bytes, in_blocks, out_blocks, major_faults, switches, "
                 "sent_bytes, out_bytes, err_bytes, output, err_tail) VALUES (?, ?, ?, ?, ?, ?, ?, "
                 "NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 'group', ?)",
                 (self.task, self.run, number, slot, row["pid"], outcome, row["status"], detail,
-                 row["queued_ns"], row["launched_ns"], row["started_ns"], row["exited_ns"],
+                 row["queued_ns"], row["started_ns"], row["executed_ns"], row["exited_ns"],
                  row["ended_ns"], int(length * cpu * .9), int(length * cpu * .1), memory, tail))
         self.db.execute(f"UPDATE run SET begun = begun + 1{f', {outcome} = {outcome} + 1' if outcome else ''}"
                         " WHERE id = ?", (self.run,))
