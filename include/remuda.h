@@ -8,13 +8,21 @@
 #include <remuda/bytes.h>
 #include <remuda/census.h>
 #include <remuda/command.h>
+#include <remuda/condition.h>
 #include <remuda/deadline.h>
+#include <remuda/descriptor.h>
 #include <remuda/error.h>
+#include <remuda/event.h>
 #include <remuda/future.h>
 #include <remuda/group.h>
+#include <remuda/lock.h>
 #include <remuda/loop.h>
 #include <remuda/pool.h>
+#include <remuda/select.h>
+#include <remuda/signals.h>
 #include <remuda/start.h>
+#include <remuda/stop.h>
+#include <remuda/thread.h>
 #include <remuda/version.h>
 
 #endif

@@ -47,9 +47,9 @@ typedef struct rmd_exit {
 
 /* Waits for the end of the task. 0 when it has ended, however it did; RMD_ETIMEDOUT
  * changes nothing about the task; RMD_EDEADLK for one that has not ended, from a callback of
- * the same pool, which would wait for itself; RMD_EFORKED in a child that was forked. On a
- * pool that lives on the caller's own loop (rmd_pool_options.loop) it turns that loop
- * meanwhile. */
+ * the same pool, which would wait for itself; RMD_ECANCELED when the thread's stop token
+ * fired (stop.h); RMD_EFORKED in a child that was forked. On a pool that lives on the caller's
+ * own loop (rmd_pool_options.loop) it turns that loop meanwhile. */
 RMD_API int rmd_future_wait(rmd_future *future, rmd_deadline deadline) RMD_NODISCARD;
 
 /* RMD_PENDING until the end. Never blocks. */

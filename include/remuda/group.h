@@ -17,7 +17,7 @@ typedef struct rmd_group rmd_group;
 RMD_API int rmd_group_open(rmd_group **group) RMD_NODISCARD;
 
 /* Waits until every task that has entered has ended. RMD_ETIMEDOUT, RMD_EDEADLK as
- * rmd_future_wait. Blocks. */
+ * rmd_future_wait; RMD_ECANCELED when the thread's stop token fired (stop.h). Blocks. */
 RMD_API int rmd_group_wait(rmd_group *group, rmd_deadline deadline) RMD_NODISCARD;
 
 /* Cancels every task in it that has not ended; wait afterwards. Never blocks. */

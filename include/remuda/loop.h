@@ -21,6 +21,7 @@
 
 #include <remuda/api.h>
 #include <remuda/deadline.h>
+#include <remuda/descriptor.h>
 
 #include <sys/types.h>
 
@@ -29,13 +30,8 @@ RMD_BEGIN
 typedef struct rmd_loop rmd_loop;
 typedef struct rmd_source rmd_source; /* one thing that a loop watches */
 
-enum {
-    RMD_READABLE = 1,
-    RMD_WRITABLE = 2,
-    RMD_HANGUP = 4, /* the other side is gone, or an error: told unasked */
-};
-
-/* events: for a descriptor a set of the bits above; for a signal its number; else 0. */
+/* events: for a descriptor a set of RMD_READABLE, RMD_WRITABLE and RMD_HANGUP (descriptor.h); for a
+ * signal its number; else 0. */
 typedef void rmd_source_fn(rmd_source *source, unsigned events, void *ctx);
 
 /* A new loop. Errors: RMD_ENOMEM, RMD_EMFILE. Never blocks. */

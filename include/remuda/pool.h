@@ -56,7 +56,7 @@ RMD_API int rmd_pool_open(rmd_pool **pool, const char *kind, const rmd_pool_opti
  * rmd_command.full_ms), but from a callback answers RMD_EFULL. A program that does not
  * exist is not an error here: the task then ends FAILED. Errors, with *future untouched:
  * RMD_EINVAL, RMD_ECLOSED, RMD_EFULL, RMD_ENOTSUP (this kind runs no commands), RMD_ENOMEM,
- * RMD_EFORKED. */
+ * RMD_EFORKED; RMD_ECANCELED when it would wait and the thread's stop token fires (stop.h). */
 RMD_API int rmd_pool_exec(rmd_pool *pool, rmd_future **future, const rmd_command *command)
     RMD_NODISCARD;
 
@@ -66,7 +66,8 @@ RMD_API int rmd_pool_close(rmd_pool *pool);
 
 /* Closes, and waits until all accepted work has ended. At the deadline the rest is
  * cancelled and waited for (as long as its kill ladders take), and RMD_ETIMEDOUT is
- * returned. After 0 or RMD_ETIMEDOUT the pool owns no thread, child, descriptor or
+ * returned; so it is, with RMD_ECANCELED, when the thread's stop token fires (stop.h).
+ * After 0 or one of these the pool owns no thread, child, descriptor or
  * temporary file, but for captured output that futures still hold. RMD_EDEADLK from
  * a callback of the pool. Blocks. */
 RMD_API int rmd_pool_drain(rmd_pool *pool, rmd_deadline deadline);

@@ -19,6 +19,14 @@ static __attribute__((noinline)) char *detail_buffer(void)
     return current_detail;
 }
 
+/* Not inlined for the same reason. */
+__attribute__((noinline)) char *rmdi_error_swap(char *buffer)
+{
+    char *before = detail_buffer();
+    current_detail = buffer ? buffer : own_detail;
+    return before;
+}
+
 const char *rmd_error_detail(void)
 {
     return detail_buffer();

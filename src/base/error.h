@@ -28,4 +28,9 @@ int rmdi_fail_copy(int code, const char *detail);
 
 enum { RMDI_ERROR_DETAIL_MAX = 512 };
 
+/* Lets the thread's detail text lie in a buffer of RMDI_ERROR_DETAIL_MAX bytes, which is borrowed;
+ * NULL: in the thread's own. Returns where it lay, to be given back. For whoever runs several
+ * contexts on one thread. */
+char *rmdi_error_swap(char *buffer);
+
 #endif

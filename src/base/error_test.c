@@ -99,3 +99,18 @@ TEST(a_system_error_becomes_a_code_and_its_sentence)
         CHECK_EQ(rmdi_error_from_errno(pairs[i].system), pairs[i].code);
     CHECK_EQ(rmdi_error_from_errno(0), 0);
 }
+
+TEST(a_detail_can_lie_in_another_buffer_for_a_while)
+{
+    char buffer[RMDI_ERROR_DETAIL_MAX] = "";
+    rmdi_fail(RMD_EIO, "mine");
+    char *before = rmdi_error_swap(buffer);
+    CHECK_STR(rmd_error_detail(), "");
+    rmdi_fail(RMD_EIO, "elsewhere");
+    CHECK(rmdi_error_swap(before) == buffer);
+    CHECK_STR(buffer, "elsewhere");
+    CHECK_STR(rmd_error_detail(), "mine");
+    CHECK(rmdi_error_swap(buffer) == before);
+    CHECK(rmdi_error_swap(NULL) == buffer);
+    CHECK_STR(rmd_error_detail(), "mine");
+}

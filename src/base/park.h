@@ -3,8 +3,7 @@
 #ifndef RMDI_BASE_PARK_H
 #define RMDI_BASE_PARK_H
 
-#include "base/atomics.h"
-
+#include <remuda/atomics.h>
 #include <remuda/deadline.h>
 
 /* Sleeps while *word is expected. 0 when woken, for no reason even, or when *word was
@@ -13,8 +12,28 @@
  * acquire: parking orders nothing. */
 int rmdi_park(rmd_atomic(uint32_t) *word, uint32_t expected, rmd_deadline deadline);
 
+/* The same on a word that several processes map. */
+int rmdi_park_shared(rmd_atomic(uint32_t) *word, uint32_t expected, rmd_deadline deadline);
+
 /* Wakes one, or all, that are parked on the word. Change the word before. */
 void rmdi_unpark_one(rmd_atomic(uint32_t) *word);
 void rmdi_unpark_all(rmd_atomic(uint32_t) *word);
+
+/* Wakes up to n that are parked by rmdi_park_shared(). */
+void rmdi_unpark_shared(rmd_atomic(uint32_t) *word, int n);
+
+#ifdef RMD_EXPLORE
+/* The place of the call is one of the door's, too. */
+#define rmdi_park(word, expected, deadline) \
+    (rmdi_explore_here(RMDI_SITE("park", #word)), (rmdi_park)(word, expected, deadline))
+#define rmdi_park_shared(word, expected, deadline) \
+    (rmdi_explore_here(RMDI_SITE("park", #word)), (rmdi_park_shared)(word, expected, deadline))
+#define rmdi_unpark_one(word) \
+    (rmdi_explore_here(RMDI_SITE("unpark one", #word)), (rmdi_unpark_one)(word))
+#define rmdi_unpark_all(word) \
+    (rmdi_explore_here(RMDI_SITE("unpark all", #word)), (rmdi_unpark_all)(word))
+#define rmdi_unpark_shared(word, n) \
+    (rmdi_explore_here(RMDI_SITE("unpark", #word)), (rmdi_unpark_shared)(word, n))
+#endif
 
 #endif

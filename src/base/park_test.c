@@ -6,6 +6,9 @@
 
 #include <pthread.h>
 #include <remuda/error.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static rmd_atomic(uint32_t) word, turns;
 
@@ -72,4 +75,28 @@ TEST(all_sleepers_are_woken)
     rmdi_unpark_all(&word);
     for (int i = 0; i < SLEEPERS; i++)
         pthread_join(threads[i], NULL);
+}
+
+typedef struct common {
+    rmd_atomic(uint32_t) word;
+} common;
+
+TEST(processes_wake_each_other)
+{
+    common *c = mmap(NULL, sizeof *c, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(c != MAP_FAILED);
+    CHECK_EQ(rmdi_park_shared(&c->word, 0, RMD_NOW), RMD_ETIMEDOUT);
+    CHECK_EQ(rmdi_park_shared(&c->word, 0, rmd_after_ms(5)), RMD_ETIMEDOUT);
+    CHECK_EQ(rmdi_park_shared(&c->word, 1, RMD_FOREVER), 0);
+    pid_t pid = fork();
+    for (uint32_t i = 0, mine = pid == 0; i < 2000; i++) {
+        for (uint32_t seen; (seen = rmd_atomic_load(&c->word, RMD_ACQUIRE)) % 2 != mine;)
+            CHECK_EQ(rmdi_park_shared(&c->word, seen, rmd_after_ms(10000)), 0);
+        rmd_atomic_add(&c->word, 1, RMD_RELEASE);
+        rmdi_unpark_shared(&c->word, 1);
+    }
+    if (pid == 0)
+        _exit(0);
+    CHECK_EQ(waitpid(pid, NULL, 0), pid);
+    CHECK_EQ(rmd_atomic_load(&c->word, RMD_RELAXED), 4000);
 }

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* One outcome, published once: `state` is the word on which waiters park. WAITED is set
- * by whoever is about to park, so that the end costs a system call only when it must. */
+/* One outcome, published once, by an event: who has seen it set sees all of `exit`. */
 #include "exec/future.h"
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "base/park.h"
 #include "port/forked.h"
 
 #include <remuda/command.h>
-
-enum { PENDING, WAITED, ENDED };
 
 typedef struct callback {
     rmdi_link link;
@@ -59,14 +55,12 @@ void rmd_future_free(rmd_future *future)
 
 bool rmdi_future_ended(const rmd_future *future)
 {
-    /* Acquire: who sees ENDED sees exit complete (release in rmdi_future_end). */
-    return rmd_atomic_load(&future->state, RMD_ACQUIRE) == ENDED;
+    return rmdi_event_is_set(&future->ended); /* then `exit` is seen, too */
 }
 
 static void publish(rmd_future *future)
 {
-    if (rmd_atomic_exchange(&future->state, ENDED, RMD_ACQ_REL) == WAITED)
-        rmdi_unpark_all(&future->state);
+    rmdi_event_set(&future->ended);
 }
 
 void rmdi_future_end(rmd_future *future)
@@ -77,21 +71,9 @@ void rmdi_future_end(rmd_future *future)
         publish(future);
 }
 
-static int not_ended(const rmd_future *future)
+static int not_ended(const rmd_future *future, int err)
 {
-    return rmdi_fail(RMD_ETIMEDOUT, "task %llu has not ended", (unsigned long long)future->id);
-}
-
-static int park_until_ended(rmd_future *future, rmd_deadline deadline)
-{
-    for (;;) {
-        uint32_t seen = PENDING;
-        rmd_atomic_cas(&future->state, &seen, WAITED, RMD_ACQUIRE, RMD_ACQUIRE);
-        if (seen == ENDED)
-            return 0;
-        if (rmdi_park(&future->state, WAITED, deadline) == RMD_ETIMEDOUT)
-            return rmdi_future_ended(future) ? 0 : not_ended(future);
-    }
+    return rmdi_fail(err, "task %llu has not ended", (unsigned long long)future->id);
 }
 
 static int check_process(const rmd_future *future)
@@ -110,11 +92,13 @@ int rmd_future_wait(rmd_future *future, rmd_deadline deadline)
     int err = check_process(future);
     if (err == 0)
         err = future->ops->how_to_wait(future);
-    if (err == RMD_EAGAIN)
-        return park_until_ended(future, deadline);
+    if (err == RMD_EAGAIN) {
+        err = rmdi_event_wait(&future->ended, deadline);
+        return err < 0 ? not_ended(future, err) : 0;
+    }
     while (err == 0 && !rmdi_future_ended(future))
         err = future->ops->turn(future, deadline);
-    return rmdi_future_ended(future) ? 0 : err == RMD_ETIMEDOUT ? not_ended(future) : err;
+    return rmdi_future_ended(future) ? 0 : err == RMD_ETIMEDOUT ? not_ended(future, err) : err;
 }
 
 rmd_outcome rmd_future_outcome(const rmd_future *future)

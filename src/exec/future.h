@@ -3,10 +3,11 @@
 #ifndef RMDI_EXEC_FUTURE_H
 #define RMDI_EXEC_FUTURE_H
 
-#include "base/atomics.h"
 #include "base/list.h"
+#include "sync/event.h"
 #include "sync/lock.h"
 
+#include <remuda/atomics.h>
 #include <remuda/future.h>
 #include <remuda/group.h>
 
@@ -30,7 +31,7 @@ typedef struct rmdi_future_ops {
 struct rmd_future {
     const rmdi_future_ops *ops;
     rmd_atomic(uint32_t) refs;
-    rmd_atomic(uint32_t) state; /* see future.c */
+    rmdi_event ended; /* set when everything in `exit` is complete */
     rmd_exit exit;              /* written before the end, then constant */
     rmdi_lock lock;             /* guards callbacks and called */
     rmdi_link callbacks;

@@ -100,8 +100,7 @@ static int wait_parked(rmd_group *group, rmd_deadline deadline)
     rmdi_lock_release(&group->lock);
     if (!left)
         return 0;
-    return rmdi_fail(RMD_ETIMEDOUT, "%llu tasks of the group have not ended",
-                     (unsigned long long)left);
+    return rmdi_fail(err, "%llu tasks of the group have not ended", (unsigned long long)left);
 }
 
 int rmd_group_wait(rmd_group *group, rmd_deadline deadline)

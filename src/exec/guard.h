@@ -3,8 +3,7 @@
 #ifndef RMDI_EXEC_GUARD_H
 #define RMDI_EXEC_GUARD_H
 
-#include "base/atomics.h"
-
+#include <remuda/atomics.h>
 #include <sys/types.h>
 
 /* Starts the guard if it is not there and holds it. RMD_EGUARD with a detail that names

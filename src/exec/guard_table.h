@@ -4,9 +4,9 @@
 #ifndef RMDI_EXEC_GUARD_TABLE_H
 #define RMDI_EXEC_GUARD_TABLE_H
 
-#include "base/atomics.h"
 #include "exec/attempt_id.h"
 
+#include <remuda/atomics.h>
 #include <sys/types.h>
 
 enum {

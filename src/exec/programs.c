@@ -22,6 +22,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <remuda/stop.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -263,7 +264,7 @@ void rmdi_task_call_later(rmdi_task *task)
 /* Waits, with the lock held, which is released and taken again meanwhile, until done() holds
  * under it: by turning the loop if that is ours to do, else parked on the
  * condition. (When the keeper is gone
- * the loop tells nothing about the pool any more.) 0, RMD_ETIMEDOUT. */
+ * the loop tells nothing about the pool any more.) 0, RMD_ETIMEDOUT, RMD_ECANCELED. */
 static int wait_locked(rmdi_programs *pool, rmdi_condition *condition,
                        bool (*done)(const rmdi_programs *), rmd_deadline deadline)
 {
@@ -287,6 +288,14 @@ static int wait_until(rmdi_programs *pool, bool (*done)(const rmdi_programs *),
     int err = wait_locked(pool, &pool->changed, done, deadline);
     rmdi_lock_release(&pool->lock);
     return err;
+}
+
+/* Whatever the thread's stop token says: for what must not be left half done. */
+static void wait_for_good(rmdi_programs *pool, bool (*done)(const rmdi_programs *))
+{
+    rmd_stop *before = rmd_stop_set(NULL);
+    wait_until(pool, done, RMD_FOREVER);
+    rmd_stop_set(before);
 }
 
 /* ---- submitting ---- */
@@ -554,7 +563,7 @@ static void dismiss_keeper(rmdi_programs *pool)
     pool->quit = true;
     rmdi_programs_kick(pool);
     rmdi_lock_release(&pool->lock);
-    wait_until(pool, is_gone, RMD_FOREVER);
+    wait_for_good(pool, is_gone);
     if (pool->own_loop) { /* `gone` was set: nobody looks at it any more */
         rmdi_thread_join(&pool->keeper, RMD_FOREVER);
         rmd_loop_free(pool->loop);
@@ -573,15 +582,15 @@ static int refuse_callback(rmdi_programs *pool)
     return 0;
 }
 
-/* Waits for the end of all work; at the deadline what is left is cancelled and waited for,
- * as long as the kill ladders take. */
+/* Waits for the end of all work; at the deadline, or when the caller is told to stop, what is left
+ * is cancelled and waited for, as long as the kill ladders take. */
 static int finish(rmdi_programs *pool, rmd_deadline deadline)
 {
     int err = wait_until(pool, is_finished, deadline);
     if (err == 0)
         return 0;
     programs_cancel(&pool->pool, false);
-    wait_until(pool, is_finished, RMD_FOREVER);
+    wait_for_good(pool, is_finished);
     return err;
 }
 

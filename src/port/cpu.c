@@ -127,3 +127,15 @@ unsigned rmdi_cpu_usable(void)
     unsigned cpus = affinity(), quota = rmdi_cpu_quota("");
     return quota < cpus ? quota : cpus;
 }
+
+bool rmdi_cpu_several(void)
+{
+    /* Relaxed: whoever does not see the answer finds the same one. */
+    static int known; /* 0: not yet */
+    int answer = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (!answer) {
+        answer = affinity() > 1 ? 2 : 1;
+        __atomic_store_n(&known, answer, __ATOMIC_RELAXED);
+    }
+    return answer == 2;
+}

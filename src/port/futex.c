@@ -31,3 +31,8 @@ void rmdi_futex_wake(const volatile void *word, int sleepers)
 {
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, sleepers, NULL, NULL, 0);
 }
+
+void rmdi_futex_wake_shared(const volatile void *word, int sleepers)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE, sleepers, NULL, NULL, 0);
+}

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -78,6 +77,20 @@ void rmdi_poll_timer_arm(int timerfd, int64_t at_ns)
         at.it_value.tv_nsec = at_ns % 1000000000;
     }
     timerfd_settime(timerfd, TFD_TIMER_ABSTIME, &at, NULL);
+}
+
+int rmdi_poll_fds(struct pollfd *fds, unsigned n, int64_t deadline_ns)
+{
+    struct timespec left = { 0 };
+    if (deadline_ns > 0 && deadline_ns != INT64_MAX) {
+        int64_t ns = deadline_ns - rmdi_clock_monotonic_ns();
+        ns = ns < 0 ? 0 : ns;
+        left = (struct timespec){ .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
+    }
+    int ready = ppoll(fds, n, deadline_ns == INT64_MAX ? NULL : &left, NULL);
+    if (ready < 0)
+        return errno == EINTR ? 0 : -errno;
+    return ready;
 }
 
 bool rmdi_poll_readable(int fd)

@@ -4,15 +4,46 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
+
+/* The smallest stack the system takes leaves less than a page to use. */
+static int set_stack(pthread_attr_t *attributes, size_t bytes)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    if (!bytes)
+        return 0;
+    if (bytes > SIZE_MAX - page)
+        return EINVAL;
+    return pthread_attr_setstacksize(attributes, (bytes + page - 1) / page * page);
+}
+
+static int create(pthread_t *id, void *(*fn)(void *), void *arg, size_t stack_bytes)
+{
+    pthread_attr_t attributes;
+    int err = pthread_attr_init(&attributes);
+    if (err)
+        return err;
+    err = set_stack(&attributes, stack_bytes);
+    if (!err)
+        err = pthread_create(id, &attributes, fn, arg);
+    pthread_attr_destroy(&attributes);
+    return err;
+}
 
 int rmdi_os_thread_start(rmdi_os_thread *thread, void *(*fn)(void *), void *arg, const char *name)
+{
+    return rmdi_os_thread_start_sized(thread, fn, arg, name, 0);
+}
+
+int rmdi_os_thread_start_sized(rmdi_os_thread *thread, void *(*fn)(void *), void *arg,
+                               const char *name, size_t stack_bytes)
 {
     /* The mask is inherited, so it is set around the start, not inside the thread:
      * there is no moment at which the new thread could take a signal. */
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    int err = pthread_create(&thread->id, NULL, fn, arg);
+    int err = create(&thread->id, fn, arg, stack_bytes);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (err)
         return err;
@@ -20,6 +51,11 @@ int rmdi_os_thread_start(rmdi_os_thread *thread, void *(*fn)(void *), void *arg,
     snprintf(cut, sizeof cut, "%s", name);
     pthread_setname_np(thread->id, cut);
     return 0;
+}
+
+void rmdi_os_thread_detach(rmdi_os_thread *thread)
+{
+    pthread_detach(thread->id);
 }
 
 int rmdi_os_thread_join(rmdi_os_thread *thread)

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct rmdi_os_thread {
@@ -14,6 +15,13 @@ typedef struct rmdi_os_thread {
 /* Starts fn(arg) on a thread with all signals blocked, so that the program's own
  * handlers never run on it. name is cut at 15 bytes. 0 or an errno value. */
 int rmdi_os_thread_start(rmdi_os_thread *thread, void *(*fn)(void *), void *arg, const char *name);
+
+/* The same with that much stack, rounded up to whole pages; 0: as the system likes. */
+int rmdi_os_thread_start_sized(rmdi_os_thread *thread, void *(*fn)(void *), void *arg,
+                               const char *name, size_t stack_bytes);
+
+/* Its end is waited for by nobody: the system cleans up after it by itself. */
+void rmdi_os_thread_detach(rmdi_os_thread *thread);
 
 /* Waits for its end. 0 or an errno value. */
 int rmdi_os_thread_join(rmdi_os_thread *thread);

@@ -1,23 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* A condition: waiting, under a lock, until another thread has changed something.
- * Zeroed is ready for use. */
+/* The inside of a condition: see <remuda/condition.h>. rmdi_condition is embedded where others
+ * need one; zeroed is ready for use. */
 #ifndef RMDI_SYNC_CONDITION_H
 #define RMDI_SYNC_CONDITION_H
 
 #include "sync/lock.h"
 
+#include <remuda/condition.h>
+
 typedef struct rmdi_condition {
-    rmd_atomic(uint32_t) changes;
-    uint32_t waiters; /* guarded by the lock */
+    rmdi_wait_list waits;
 } rmdi_condition;
 
-/* Releases the lock, waits for a notification, acquires the lock again. 0, perhaps
- * without a notification: test what you wait for in a loop. RMD_ETIMEDOUT when the
- * deadline passed; the lock is held then, too. */
+struct rmd_condition {
+    rmdi_condition condition;
+    rmd_lock *lock;
+};
+
+/* Releases the lock, waits for a notification, acquires the lock again, whatever it returns. 0: it
+ * was notified. RMD_ETIMEDOUT; RMD_ECANCELED when the thread's stop token fired; no detail. */
 int rmdi_condition_wait(rmdi_condition *condition, rmdi_lock *lock, rmd_deadline deadline)
     RMD_NODISCARD;
 
-/* Wakes everybody who waits. Call it with the lock held. Never blocks. */
+/* Wake one, or everybody, who waits. What they wait for was changed with the lock held; it need not
+ * be held any more. Never blocks. */
+void rmdi_condition_notify_one(rmdi_condition *condition);
 void rmdi_condition_notify_all(rmdi_condition *condition);
 
 #endif

@@ -1,25 +1,41 @@
 /* SPDX-License-Identifier: MIT */
-/* A lock for short critical sections: one word, parks when it must wait. Not
- * reentrant, not fair. Zeroed is unlocked. */
+/* The inside of a lock: see <remuda/lock.h>. rmdi_lock is embedded where others need one; zeroed
+ * is free. Not reentrant. */
 #ifndef RMDI_SYNC_LOCK_H
 #define RMDI_SYNC_LOCK_H
 
-#include "base/atomics.h"
+#include "sync/waiter.h"
 
-#include <remuda/deadline.h>
+#include <remuda/lock.h>
 
 typedef struct rmdi_lock {
-    rmd_atomic(uint32_t) word; /* 0 free, 1 held, 2 held and somebody may be parked */
+    rmd_atomic(uint32_t) word;   /* bits: see lock.c; 0 is free */
+    rmd_atomic(uint32_t) misses; /* how often spinning was of no use lately */
+    rmdi_wait_list waits;
+    bool fair; /* set before use */
 } rmdi_lock;
 
-/* 0, or RMD_ETIMEDOUT when the deadline passed first. Blocks. */
+struct rmd_lock {
+    rmdi_lock lock;
+    char name[]; /* "" when it has none */
+};
+
+/* 0, RMD_ETIMEDOUT when the deadline passed first, RMD_ECANCELED when the thread's stop token
+ * fired; no detail. Blocks. */
 int rmdi_lock_acquire(rmdi_lock *lock, rmd_deadline deadline) RMD_NODISCARD;
 
-/* Acquires without a limit: for sections that never block, so that the wait is
- * bounded by the work of others. */
+/* Acquires without a limit, and whatever the stop token says: for sections that never block, so
+ * that the wait is bounded by the work of others. */
 void rmdi_lock_enter(rmdi_lock *lock);
 
-/* By the thread that holds it. Never blocks. */
-void rmdi_lock_release(rmdi_lock *lock);
+/* By the thread that holds it. Never blocks. After it the memory of the lock is not used any more
+ * if nobody waits for it. False: nobody held it. */
+bool rmdi_lock_release(rmdi_lock *lock);
+
+/* Does somebody hold it? A hint for others than the holder. */
+bool rmdi_lock_is_held(rmdi_lock *lock);
+
+/* Does somebody hold it, or wait for it? For whoever is about to free its memory. */
+bool rmdi_lock_busy(rmdi_lock *lock);
 
 #endif

@@ -2,9 +2,14 @@
 #include "sync/lock.h"
 
 #include "kit.h"
+#include "kit_alloc.h"
+#include "port/clock.h"
 #include "sync/thread.h"
 
 #include <remuda/error.h>
+#include <remuda/stop.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 
 static rmdi_lock lock;
 static long counter;
@@ -63,4 +68,224 @@ TEST(who_gives_up_takes_no_wake_up_with_it)
     CHECK_EQ(rmdi_thread_join(&impatient, RMD_FOREVER), 0);
     rmdi_lock_release(&lock);
     CHECK_EQ(rmdi_thread_join(&patient, RMD_FOREVER), 0);
+}
+
+/* ---- the public lock ---- */
+
+static rmd_lock *shared;
+
+static rmd_deadline patience(void)
+{
+    return rmd_after_ms(15000 * kit_patience());
+}
+
+TEST(misuse_of_a_lock_is_refused)
+{
+    rmd_lock_options options = { .size = 3 };
+    CHECK_EQ(rmd_lock_open(NULL, NULL), RMD_EINVAL);
+    CHECK_EQ(rmd_lock_open(&shared, &options), RMD_EINVAL);
+    CHECK_EQ(rmd_lock_acquire(NULL, RMD_NOW), RMD_EINVAL);
+    CHECK_EQ(rmd_lock_release(NULL), RMD_EINVAL);
+    CHECK_EQ(rmd_lock_free(NULL), 0);
+    options = (rmd_lock_options){ .size = sizeof options, .name = "the-lock" };
+    REQUIRE(rmd_lock_open(&shared, &options) == 0);
+    CHECK_EQ(rmd_lock_release(shared), RMD_EINVAL);
+    CHECK_CONTAINS(rmd_error_detail(), "the-lock");
+    CHECK_EQ(rmd_lock_acquire(shared, RMD_NOW), 0);
+    CHECK_EQ(rmd_lock_free(shared), RMD_EBUSY);
+    CHECK_EQ(rmd_lock_acquire(shared, rmd_after_ms(5)), RMD_ETIMEDOUT);
+    CHECK_CONTAINS(rmd_error_detail(), "the-lock");
+    CHECK_EQ(rmd_lock_release(shared), 0);
+    CHECK_EQ(rmd_lock_release(shared), RMD_EINVAL);
+    CHECK_EQ(rmd_lock_free(shared), 0);
+}
+
+static int open_and_free(void *arg)
+{
+    (void)arg;
+    rmd_lock *l;
+    int err = rmd_lock_open(&l, NULL);
+    return err ? err : rmd_lock_free(l);
+}
+
+TEST(a_lock_without_memory_is_not_opened)
+{
+    CHECK_INT(kit_alloc(open_and_free, NULL, RMD_ENOMEM), >=, 2);
+}
+
+static void count_shared(void *arg)
+{
+    for (int i = 0; i < 100000; i++) {
+        CHECK_EQ(rmd_lock_acquire(shared, patience()), 0);
+        counter += *(int *)arg;
+        CHECK_EQ(rmd_lock_release(shared), 0);
+    }
+}
+
+TEST_LIMIT(what_is_counted_up_and_down_ends_at_nothing, 60)
+{
+    rmdi_thread threads[4];
+    int steps[2] = { 1, -1 };
+    REQUIRE(rmd_lock_open(&shared, NULL) == 0);
+    for (int i = 0; i < 4; i++)
+        REQUIRE(rmdi_thread_start(&threads[i], count_shared, &steps[i % 2], "count") == 0);
+    for (int i = 0; i < 4; i++)
+        CHECK_EQ(rmdi_thread_join(&threads[i], RMD_FOREVER), 0);
+    CHECK_EQ(counter, 0);
+    CHECK_EQ(rmd_lock_free(shared), 0);
+}
+
+/* ---- deadlines, stops and hand-overs at the same moment ---- */
+
+static rmd_atomic(uint32_t) over, got;
+static rmd_stop *token;
+
+static void try_impatiently(void *arg)
+{
+    rmd_stop_set(arg);
+    for (int64_t i = 0; !rmd_atomic_load(&over, RMD_ACQUIRE); i++) {
+        if (rmd_lock_acquire(shared, rmd_after_ns(i % 7 * 20000)) < 0)
+            continue;
+        counter++;
+        rmd_atomic_add(&got, 1, RMD_RELAXED);
+        CHECK_EQ(rmd_lock_release(shared), 0);
+    }
+}
+
+static void race_for(bool fair)
+{
+    rmdi_thread threads[5];
+    rmd_lock_options options = { .size = sizeof options, .fair = fair };
+    REQUIRE(rmd_lock_open(&shared, &options) == 0 && rmd_stop_open(&token) == 0);
+    for (int i = 0; i < 5; i++)
+        REQUIRE(rmdi_thread_start(&threads[i], try_impatiently, i ? token : NULL, "tries") == 0);
+    for (int i = 0; i < 1000; i++) {
+        CHECK_EQ(rmd_lock_acquire(shared, patience()), 0);
+        counter++;
+        CHECK_EQ(rmd_lock_release(shared), 0);
+        if (i == 500)
+            CHECK_EQ(rmd_stop_request(token), 0);
+    }
+    rmd_atomic_store(&over, 1, RMD_RELEASE);
+    for (int i = 0; i < 5; i++)
+        CHECK_EQ(rmdi_thread_join(&threads[i], RMD_FOREVER), 0);
+    CHECK_EQ(counter, 1000 + rmd_atomic_load(&got, RMD_RELAXED));
+    CHECK_EQ(rmd_lock_acquire(shared, RMD_NOW), 0);
+    CHECK_EQ(rmd_lock_release(shared), 0);
+    CHECK_EQ(rmd_lock_free(shared), 0);
+    CHECK_EQ(rmd_stop_free(token), 0);
+}
+
+TEST_LIMIT(who_gives_up_loses_the_lock_for_nobody, 60)
+{
+    race_for(false);
+}
+
+TEST_LIMIT(who_gives_up_a_fair_lock_loses_it_for_nobody, 60)
+{
+    race_for(true);
+}
+
+/* ---- order ---- */
+
+static char order[8];
+static rmd_atomic(uint32_t) in_order;
+
+static void take_turn(void *arg)
+{
+    CHECK_EQ(rmd_lock_acquire(shared, patience()), 0);
+    order[rmd_atomic_add(&in_order, 1, RMD_RELAXED)] = *(char *)arg;
+    CHECK_EQ(rmd_lock_release(shared), 0);
+}
+
+TEST(a_fair_lock_is_given_in_the_order_of_arrival)
+{
+    static char names[] = "abcdef";
+    rmdi_thread threads[6];
+    rmd_lock_options options = { .size = sizeof options, .fair = true };
+    REQUIRE(rmd_lock_open(&shared, &options) == 0 && rmd_lock_acquire(shared, RMD_NOW) == 0);
+    for (uint32_t i = 0; i < 6; i++) {
+        REQUIRE(rmdi_thread_start(&threads[i], take_turn, &names[i], "turn") == 0);
+        while (rmd_atomic_load(&shared->lock.waits.count, RMD_RELAXED) <= i)
+            ;
+    }
+    CHECK_EQ(rmd_lock_release(shared), 0);
+    CHECK_EQ(rmd_lock_acquire(shared, patience()), 0); /* behind all of them */
+    CHECK_STR(order, "abcdef");
+    CHECK_EQ(rmd_lock_release(shared), 0);
+    for (int i = 0; i < 6; i++)
+        CHECK_EQ(rmdi_thread_join(&threads[i], RMD_FOREVER), 0);
+    CHECK_EQ(rmd_lock_free(shared), 0);
+}
+
+static void hog(void *arg)
+{
+    (void)arg;
+    while (!rmd_atomic_load(&over, RMD_RELAXED)) {
+        rmdi_lock_enter(&lock);
+        for (int64_t until = rmdi_clock_monotonic_ns() + 20000; rmdi_clock_monotonic_ns() < until;)
+            ;
+        rmdi_lock_release(&lock);
+    }
+}
+
+TEST_LIMIT(who_releases_and_acquires_all_the_time_starves_nobody, 60)
+{
+    rmdi_thread threads[2];
+    for (int i = 0; i < 2; i++)
+        REQUIRE(rmdi_thread_start(&threads[i], hog, NULL, "hog") == 0);
+    for (int i = 0; i < 50; i++) {
+        CHECK_EQ(rmdi_lock_acquire(&lock, rmd_after_ms(1000 * kit_patience())), 0);
+        rmdi_lock_release(&lock);
+    }
+    rmd_atomic_store(&over, 1, RMD_RELAXED);
+    for (int i = 0; i < 2; i++)
+        CHECK_EQ(rmdi_thread_join(&threads[i], RMD_FOREVER), 0);
+}
+
+TEST(waiting_for_a_lock_takes_no_processor_time)
+{
+    struct rusage before, after;
+    REQUIRE(rmd_lock_open(&shared, NULL) == 0 && rmd_lock_acquire(shared, RMD_NOW) == 0);
+    getrusage(RUSAGE_SELF, &before);
+    CHECK_EQ(rmd_lock_acquire(shared, rmd_after_ms(300)), RMD_ETIMEDOUT);
+    getrusage(RUSAGE_SELF, &after);
+    long us = (after.ru_utime.tv_sec - before.ru_utime.tv_sec) * 1000000 +
+              (after.ru_utime.tv_usec - before.ru_utime.tv_usec);
+    CHECK_INT(us, <, 20000 * kit_patience());
+    CHECK_EQ(rmd_lock_release(shared), 0);
+    CHECK_EQ(rmd_lock_free(shared), 0);
+}
+
+/* ---- its end ---- */
+
+typedef struct counted {
+    rmdi_lock lock;
+    int references;
+} counted;
+
+static void drop(void *arg)
+{
+    counted *c = arg;
+    rmdi_lock_enter(&c->lock);
+    bool last = --c->references == 0;
+    rmdi_lock_release(&c->lock);
+    if (last)
+        free(c);
+}
+
+TEST_LIMIT(the_last_holder_frees_the_memory_that_the_lock_lies_in, 60)
+{
+    for (int round = 0; round < 2000; round++) {
+        rmdi_thread threads[3];
+        counted *c = calloc(1, sizeof *c);
+        REQUIRE(c != NULL);
+        c->references = 3;
+        rmdi_lock_enter(&c->lock);
+        for (int i = 0; i < 3; i++)
+            REQUIRE(rmdi_thread_start(&threads[i], drop, c, "drop") == 0);
+        rmdi_lock_release(&c->lock);
+        for (int i = 0; i < 3; i++)
+            CHECK_EQ(rmdi_thread_join(&threads[i], RMD_FOREVER), 0);
+    }
 }

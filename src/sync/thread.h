@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads of ours: named, with all signals blocked. */
+/* Threads of ours: named, with all signals blocked. rmdi_thread is embedded in what owns it; the
+ * inside of rmd_thread, see <remuda/thread.h>, follows. */
 #ifndef RMDI_SYNC_THREAD_H
 #define RMDI_SYNC_THREAD_H
 
-#include "base/atomics.h"
+#include "base/list.h"
 #include "port/thread.h"
+#include "sync/event.h"
+#include "sync/lock.h"
+#include "sync/self.h"
+#include "sync/stop.h"
 
+#include <remuda/atomics.h>
 #include <remuda/deadline.h>
+#include <remuda/thread.h>
 
 typedef struct rmdi_thread {
     rmdi_os_thread os;
@@ -24,5 +31,32 @@ int rmdi_thread_join(rmdi_thread *thread, rmd_deadline deadline);
 
 /* Differs between live threads, never 0. */
 uintptr_t rmdi_thread_self(void);
+
+/* Two references: its user's and its own, besides passing ones. */
+struct rmd_thread {
+    rmdi_os_thread os;
+    void (*fn)(void *arg);
+    void *arg;
+    rmdi_self self;
+    rmd_stop stop;
+    rmdi_event ended;               /* fn has returned */
+    rmd_atomic(uint32_t) collected; /* the system's thread was joined or detached */
+    rmdi_link link;                 /* guarded, as what follows, by the lock in thread_list.c */
+    unsigned references;
+    uint64_t process; /* rmdi_process_mark() of the one that started it */
+    bool daemon;
+    char name[];
+};
+
+/* ---- the list of all of them ---- */
+
+/* Starts it and puts it into the list. 0 or an errno value. */
+int rmdi_thread_list_start(rmd_thread *thread, void *(*run)(void *), size_t stack_bytes);
+
+/* Drops a reference; the last one frees it. */
+void rmdi_thread_drop(rmd_thread *thread);
+
+/* Waits for the end of the system's thread, once fn has returned. */
+void rmdi_thread_collect(rmd_thread *thread);
 
 #endif
