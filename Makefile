@@ -6,7 +6,7 @@ PREFIX =
 DESTDIR =
 PART =
 
-.PHONY: all demo check asan tsan bench night install setup help
+.PHONY: all demo check asan tsan explore bench night install setup help
 .DEFAULT_GOAL := all
 
 all: build/build.ninja
@@ -31,6 +31,9 @@ asan tsan:
 	@tools/setup build check
 	@tools/check $@
 
+explore: all
+	@build/tests/explore/explore
+
 bench: all
 	@tools/setup bench
 	@bench/run
@@ -50,6 +53,7 @@ help:
 	@echo 'make demo       search protein sequences on all cores, start to finish'
 	@echo 'make check      every check: style, gcc, clang, address and thread sanitizers'
 	@echo 'make asan tsan  the test suite under one sanitizer'
+	@echo 'make explore    the schedule explorer: every harness, every planted bug'
 	@echo 'make bench      measure against the targets'
 	@echo 'make night      list the long tests; PART=n runs one'
 	@echo 'make install    with PREFIX=/usr and DESTDIR=folder, if wanted'

@@ -25,4 +25,8 @@
 #include <remuda/thread.h>
 #include <remuda/version.h>
 
+#ifdef RMD_EXPLORE
+#include <remuda/explore_calls.h>
+#endif
+
 #endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* floor: explore */
+/* For explored programs: calls of Remuda that may wait, or end a wait, are shown with their place
+ * in the program's source. <remuda.h> includes this at its end when it is compiled with
+ * -DRMD_EXPLORE; the functions are the same. */
+#ifndef REMUDA_EXPLORE_CALLS_H
+#define REMUDA_EXPLORE_CALLS_H
+
+#include <remuda/atomics.h>
+
+/* The calling thread is in the call at the site; NULL: in none. */
+void rmdi_explore_call(rmdi_site *site);
+
+#define RMDI_CALL(call, text)                   \
+    __extension__({                             \
+        rmdi_explore_call(RMDI_SITE("", text)); \
+        __auto_type result_ = (call);           \
+        rmdi_explore_call(NULL);                \
+        result_;                                \
+    })
+
+#define rmd_lock_acquire(lock, deadline) \
+    RMDI_CALL((rmd_lock_acquire)(lock, deadline), "rmd_lock_acquire(" #lock ")")
+#define rmd_lock_release(lock) RMDI_CALL((rmd_lock_release)(lock), "rmd_lock_release(" #lock ")")
+#define rmd_condition_wait(condition, deadline) \
+    RMDI_CALL((rmd_condition_wait)(condition, deadline), "rmd_condition_wait(" #condition ")")
+#define rmd_condition_notify_one(condition) \
+    RMDI_CALL((rmd_condition_notify_one)(condition), "rmd_condition_notify_one(" #condition ")")
+#define rmd_condition_notify_all(condition) \
+    RMDI_CALL((rmd_condition_notify_all)(condition), "rmd_condition_notify_all(" #condition ")")
+#define rmd_event_wait(event, deadline) \
+    RMDI_CALL((rmd_event_wait)(event, deadline), "rmd_event_wait(" #event ")")
+#define rmd_event_set(event)   RMDI_CALL((rmd_event_set)(event), "rmd_event_set(" #event ")")
+#define rmd_event_clear(event) RMDI_CALL((rmd_event_clear)(event), "rmd_event_clear(" #event ")")
+#define rmd_stop_request(stop) RMDI_CALL((rmd_stop_request)(stop), "rmd_stop_request(" #stop ")")
+#define rmd_thread_join(thread, deadline) \
+    RMDI_CALL((rmd_thread_join)(thread, deadline), "rmd_thread_join(" #thread ")")
+#define rmd_thread_stop(thread) RMDI_CALL((rmd_thread_stop)(thread), "rmd_thread_stop(" #thread ")")
+#define rmd_select(what, n, deadline) \
+    RMDI_CALL((rmd_select)(what, n, deadline), "rmd_select(" #what ")")
+#define rmd_fd_wait(fd, events, deadline) \
+    RMDI_CALL((rmd_fd_wait)(fd, events, deadline), "rmd_fd_wait(" #fd ")")
+
+#endif
