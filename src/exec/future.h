@@ -32,8 +32,8 @@ struct rmd_future {
     const rmdi_future_ops *ops;
     rmd_atomic(uint32_t) refs;
     rmdi_event ended; /* set when everything in `exit` is complete */
-    rmd_exit exit;              /* written before the end, then constant */
-    rmdi_lock lock;             /* guards callbacks and called */
+    rmd_exit exit;    /* written before the end, then constant */
+    rmdi_lock lock;   /* guards callbacks and called */
     rmdi_link callbacks;
     bool called; /* the round of callbacks at the end has begun */
     uint64_t id;

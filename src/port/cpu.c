@@ -128,14 +128,26 @@ unsigned rmdi_cpu_usable(void)
     return quota < cpus ? quota : cpus;
 }
 
+/* A thread may be confined to one processor while the others are not: the calling one is looked at
+ * and the one that the program began with. (A mask that does not fit has many.) */
+static bool see_several(void)
+{
+    cpu_set_t own, first;
+    if (sched_getaffinity(0, sizeof own, &own) != 0 ||
+        sched_getaffinity(getpid(), sizeof first, &first) != 0)
+        return true;
+    return CPU_COUNT(&own) > 1 || CPU_COUNT(&first) > 1 || !CPU_EQUAL(&own, &first);
+}
+
 bool rmdi_cpu_several(void)
 {
-    /* Relaxed: whoever does not see the answer finds the same one. */
-    static int known; /* 0: not yet */
-    int answer = __atomic_load_n(&known, __ATOMIC_RELAXED);
-    if (!answer) {
-        answer = affinity() > 1 ? 2 : 1;
-        __atomic_store_n(&known, answer, __ATOMIC_RELAXED);
-    }
-    return answer == 2;
+    /* Only yes is kept: no may be true of this thread alone. Relaxed: whoever does not see the
+     * answer finds the same one. */
+    static bool known;
+    if (__atomic_load_n(&known, __ATOMIC_RELAXED))
+        return true;
+    bool several = see_several();
+    if (several)
+        __atomic_store_n(&known, true, __ATOMIC_RELAXED);
+    return several;
 }

@@ -9,8 +9,8 @@
  * groups above us (v2 cpu.max, v1 cpu.cfs_quota_us), rounded up. At least 1. */
 unsigned rmdi_cpu_usable(void);
 
-/* More than one processor in the affinity mask: is it of use to wait for another thread without
- * sleeping? Looked up once. */
+/* Has the process more than one processor: is it of use to wait for another thread without
+ * sleeping? Cheap once the answer was yes. */
 bool rmdi_cpu_several(void);
 
 /* The same as rmdi_cpu_usable() from files below another root than "/", for tests. */

@@ -4,6 +4,7 @@
 #include "kit.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -90,4 +91,44 @@ TEST(processors_outside_the_affinity_mask_do_not_count)
     CPU_SET((size_t)sched_getcpu(), &one);
     REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
     CHECK_EQ(rmdi_cpu_usable(), 1);
+}
+
+/* ---- several ---- */
+
+static void *confine_and_ask(void *arg)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((size_t) * (int *)arg, &one);
+    REQUIRE(pthread_setaffinity_np(pthread_self(), sizeof one, &one) == 0);
+    return rmdi_cpu_several() ? arg : NULL;
+}
+
+static int first_processor(int after)
+{
+    cpu_set_t all;
+    REQUIRE(sched_getaffinity(0, sizeof all, &all) == 0);
+    for (int i = after + 1; i < CPU_SETSIZE; i++)
+        if (CPU_ISSET((size_t)i, &all))
+            return i;
+    return -1;
+}
+
+TEST(a_thread_that_is_confined_does_not_speak_for_the_others)
+{
+    int cpu = first_processor(-1);
+    pthread_t thread;
+    void *several;
+    if (first_processor(cpu) < 0)
+        SKIP("one processor");
+    REQUIRE(pthread_create(&thread, NULL, confine_and_ask, &cpu) == 0);
+    pthread_join(thread, &several);
+    CHECK(several);
+    CHECK(rmdi_cpu_several());
+}
+
+TEST(a_process_that_is_confined_has_one)
+{
+    int cpu = first_processor(-1);
+    CHECK(!confine_and_ask(&cpu)); /* on the thread that the case began with */
 }

@@ -90,7 +90,7 @@ static bool take_or_announce(rmdi_lock *lock, uint32_t set, uint32_t clear)
  * is slower than one that stays with either of them for a while. All of it is 10 to 20 us: longer
  * than that, sleeping is cheaper. Where that has been of no use MISSES_MAX times in a row, the lock
  * is held for longer, and only the first look remains, until it finds the lock free again. */
-enum { SPIN_LOOKS = 8, SPIN_PAUSES_FIRST = 8, SPIN_PAUSES_MAX = 128, MISSES_MAX = 4 };
+enum { SPIN_LOOKS = 8, SPIN_PAUSES_FIRST = 32, SPIN_PAUSES_MAX = 128, MISSES_MAX = 4 };
 
 static unsigned looks_worth(rmdi_lock *lock)
 {
@@ -114,12 +114,11 @@ static void pause_for(unsigned pauses)
         rmd_pause();
 }
 
-/* Waits awake for a while. True: the lock is ours. */
+/* Waits awake for a while, having looked once. True: the lock is ours. Not with a fair lock:
+ * whoever spins stands in no line. */
 static bool spin(attempt *a)
 {
-    if (take(a->lock, a->waking))
-        return true;
-    if (!rmdi_cpu_several()) /* then the holder cannot run while we look */
+    if (a->lock->fair || !rmdi_cpu_several()) /* one: the holder cannot run while we look */
         return false;
     unsigned pauses = SPIN_PAUSES_FIRST;
     bool ours = false;
@@ -174,7 +173,7 @@ static int acquire_slowly(rmdi_lock *lock, rmd_deadline deadline, bool stoppable
         int err = sleep_once(&a);
         if (err != RMD_EAGAIN)
             return err;
-        if (spin(&a))
+        if (take(lock, a.waking) || spin(&a))
             return 0;
     }
 }
