@@ -209,12 +209,12 @@ void rmdi_explore_here(rmdi_site *site);
         rmdi_explore_plain(RMDI_SITE("read", #x), plain_, sizeof *plain_, false); \
         plain_;                                                                   \
     }))
-#define RMD_PLAIN_SET(x, value)                                                   \
-    __extension__({                                                               \
-        __typeof__(x) *plain_ = &(x);                                             \
-        __typeof__(x) set_ = (value);                                             \
-        rmdi_explore_plain(RMDI_SITE("write", #x), plain_, sizeof *plain_, true); \
-        *plain_ = set_;                                                           \
+#define RMD_PLAIN_SET(x, value)                                                     \
+    __extension__({                                                                 \
+        __typeof__(x) *target_ = &(x);                                              \
+        __typeof__(x) set_ = (value);                                               \
+        rmdi_explore_plain(RMDI_SITE("write", #x), target_, sizeof *target_, true); \
+        *target_ = set_;                                                            \
     })
 #define RMD_PLAIN_READS(p, bytes)  rmdi_explore_plain(RMDI_SITE("read", #p), p, bytes, false)
 #define RMD_PLAIN_WRITES(p, bytes) rmdi_explore_plain(RMDI_SITE("write", #p), p, bytes, true)

@@ -48,8 +48,8 @@ typedef enum rmd_explore_memory {
     RMD_MEMORY_MIX = 0, /* TSO and WEAK in turn */
     RMD_MEMORY_SC,      /* always the newest value */
     RMD_MEMORY_TSO,     /* each thread has a store buffer, as on x86 */
-    RMD_MEMORY_WEAK,    /* any value that C11 allows and execution order has made, as on Arm;
-                         * includes all that TSO shows */
+    RMD_MEMORY_WEAK, /* older values, too, as C11 allows and Arm shows them, and what TSO shows by
+                         * other ways; but nothing that is written later: no load buffering */
 } rmd_explore_memory;
 
 typedef enum rmd_explore_verdict {

@@ -8,6 +8,8 @@
 
 #include <remuda/atomics.h>
 
+#ifdef RMD_EXPLORE
+
 /* The calling thread is in the call at the site; NULL: in none. */
 void rmdi_explore_call(rmdi_site *site);
 
@@ -33,6 +35,10 @@ void rmdi_explore_call(rmdi_site *site);
 #define rmd_event_set(event)   RMDI_CALL((rmd_event_set)(event), "rmd_event_set(" #event ")")
 #define rmd_event_clear(event) RMDI_CALL((rmd_event_clear)(event), "rmd_event_clear(" #event ")")
 #define rmd_stop_request(stop) RMDI_CALL((rmd_stop_request)(stop), "rmd_stop_request(" #stop ")")
+#define rmd_thread_start(thread, fn, arg, options) \
+    RMDI_CALL((rmd_thread_start)(thread, fn, arg, options), "rmd_thread_start(" #thread ")")
+#define rmd_threads_join_all(deadline) \
+    RMDI_CALL((rmd_threads_join_all)(deadline), "rmd_threads_join_all()")
 #define rmd_thread_join(thread, deadline) \
     RMDI_CALL((rmd_thread_join)(thread, deadline), "rmd_thread_join(" #thread ")")
 #define rmd_thread_stop(thread) RMDI_CALL((rmd_thread_stop)(thread), "rmd_thread_stop(" #thread ")")
@@ -40,5 +46,7 @@ void rmdi_explore_call(rmdi_site *site);
     RMDI_CALL((rmd_select)(what, n, deadline), "rmd_select(" #what ")")
 #define rmd_fd_wait(fd, events, deadline) \
     RMDI_CALL((rmd_fd_wait)(fd, events, deadline), "rmd_fd_wait(" #fd ")")
+
+#endif
 
 #endif

@@ -6,7 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOWN_HEAD = 40, SHOWN_TAIL = 120, EVENTS_MAX = 100000 };
+enum {
+    SHOWN_WHOLE = 160, /* events: a trace of no more is shown as it is */
+    SHOWN_TAIL = 30,   /* of a longer one the last ones are, */
+    FOLDED_MIN = 4,    /* and of the rest no run of so many steps inside Remuda, */
+    SHOWN_HEAD = 60,   /* and of the steps that are left the first ones and the last ones */
+    SHOWN_MAX = 240,
+    EVENTS_MAX = 100000,
+    NAMED_MAX = 64,
+};
 
 typedef struct event {
     const rmdi_site *site; /* NULL: a note */
@@ -96,6 +104,25 @@ void rmdi_trace_place(const rmdi_fiber *fiber, char *text, size_t size)
              fiber->call ? " (" : "", fiber->call ? site->object : "", fiber->call ? ")" : "");
 }
 
+/* Addresses, and whatever else is as large, differ from run to run: they are numbered as they come.
+ * 0: there are too many. */
+static unsigned name_of_large(uint64_t value)
+{
+    static uint64_t named[NAMED_MAX];
+    static unsigned len;
+    if (!value) { /* a new trace */
+        len = 0;
+        return 0;
+    }
+    for (unsigned i = 0; i < len; i++)
+        if (named[i] == value)
+            return i + 1;
+    if (len == NAMED_MAX)
+        return 0;
+    named[len++] = value;
+    return len;
+}
+
 static void print_value(FILE *to, const event *e)
 {
     if (e->value == UINT64_MAX)
@@ -103,7 +130,7 @@ static void print_value(FILE *to, const event *e)
     if (e->value < 1u << 24)
         fprintf(to, " %" PRIu64, e->value);
     else
-        fprintf(to, " 0x%" PRIx64, e->value);
+        fprintf(to, " #%u", name_of_large(e->value));
 }
 
 static void print_event(FILE *to, size_t number, const event *e)
@@ -111,7 +138,7 @@ static void print_event(FILE *to, size_t number, const event *e)
     char place[64] = "";
     if (e->site)
         snprintf(place, sizeof place, "%s:%d", rmdi_trace_file(e->site), e->site->line);
-    fprintf(to, "  %4zu  %-15s  %-32s ", number + 1, e->thread, place);
+    fprintf(to, "  %4zu  %-15s  %-36s ", number + 1, e->thread, place);
     if (!e->site) {
         fprintf(to, "(%s)\n", e->note);
         return;
@@ -121,16 +148,44 @@ static void print_event(FILE *to, size_t number, const event *e)
     fprintf(to, "%s%s\n", e->more ? "  " : "", e->more ? e->more : "");
 }
 
+static bool is_inside(const event *e)
+{
+    return e->site && strncmp(rmdi_trace_file(e->site), "src/", 4) == 0;
+}
+
+/* How many steps inside Remuda begin with this one. */
+static size_t run_inside(size_t from, size_t end)
+{
+    size_t n = 0;
+    while (from + n < end && is_inside(&trace.events[from + n]))
+        n++;
+    return n;
+}
+
+/* How many of a long trace are left out from this one on. */
+static size_t left_out(size_t i, size_t shown)
+{
+    size_t tail = trace.len > SHOWN_TAIL ? trace.len - SHOWN_TAIL : 0;
+    if (trace.len <= SHOWN_WHOLE || i >= tail)
+        return 0;
+    size_t inside = run_inside(i, tail);
+    if (inside >= FOLDED_MIN)
+        return inside;
+    bool far = shown > SHOWN_HEAD && trace.len - i > SHOWN_MAX - SHOWN_HEAD;
+    return far ? trace.len - i - (SHOWN_MAX - SHOWN_HEAD) : 0;
+}
+
 void rmdi_trace_print(FILE *to)
 {
-    fprintf(to, "  %4s  %-15s  %-32s %s\n", "step", "thread", "place", "what it did");
-    for (size_t i = 0; i < trace.len; i++) {
-        size_t tail = trace.len - i;
-        if (i >= SHOWN_HEAD && tail > SHOWN_TAIL) {
-            if (i == SHOWN_HEAD)
-                fprintf(to, "        ... %zu more ...\n", tail - SHOWN_TAIL);
-            continue;
-        }
-        print_event(to, i, &trace.events[i]);
+    size_t shown = 0;
+    name_of_large(0);
+    fprintf(to, "  %4s  %-15s  %-36s %s\n", "step", "thread", "place", "what it did");
+    for (size_t i = 0; i < trace.len;) {
+        size_t out = left_out(i, shown++);
+        if (out)
+            fprintf(to, "        ... %zu more ...\n", out);
+        else
+            print_event(to, i, &trace.events[i]);
+        i += out ? out : 1;
     }
 }
