@@ -343,7 +343,7 @@ TEST(a_child_that_was_stopped_as_it_left_our_group_is_continued)
         }
         _exit(0);
     }
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < 500; i++) {
         REQUIRE(spawn_true(&child) == 0);
         kill(child.pid, SIGCONT); /* it may have been stopped at the moment of its exec */
         CHECK(ends_soon(child.pidfd));
