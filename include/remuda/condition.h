@@ -29,7 +29,8 @@ typedef struct rmd_condition rmd_condition;
  * RMD_EINVAL. Never blocks. */
 RMD_API int rmd_condition_open(rmd_condition **condition, rmd_lock *lock) RMD_NODISCARD;
 
-/* Frees a condition. Errors: RMD_EBUSY while a thread waits for it. NULL is fine. Never blocks. */
+/* Frees a condition. Errors: RMD_EBUSY while a thread waits for it, also one that was notified and
+ * does not hold the lock again yet. NULL is fine. Never blocks. */
 RMD_API int rmd_condition_free(rmd_condition *condition);
 
 /* With the lock held: releases it, waits for a notification, acquires it again. It is held on every

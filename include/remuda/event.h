@@ -23,7 +23,8 @@ typedef struct rmd_event rmd_event;
 /* A new event, not set. Errors: RMD_ENOMEM, RMD_EINVAL. Never blocks. */
 RMD_API int rmd_event_open(rmd_event **event) RMD_NODISCARD;
 
-/* Frees an event. Errors: RMD_EBUSY while a thread waits for it. NULL is fine. Never blocks. */
+/* Frees an event. Errors: RMD_EBUSY while a thread waits for it, also one that was woken and has
+ * not passed yet. NULL is fine. Never blocks. */
 RMD_API int rmd_event_free(rmd_event *event);
 
 /* Set it, clear it; again is fine. Errors: RMD_EINVAL (NULL). Never block. */

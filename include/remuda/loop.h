@@ -41,9 +41,9 @@ RMD_API int rmd_loop_open(rmd_loop **loop) RMD_NODISCARD;
  * dropped. Errors: RMD_EBUSY from inside one of its callbacks. NULL is fine. */
 RMD_API int rmd_loop_free(rmd_loop *loop);
 
-/* Turns until no foreground source and no post is left (0), rmd_loop_stop() was called
- * (RMD_ECANCELED) or the deadline passed (RMD_ETIMEDOUT). Errors: RMD_EBUSY from
- * inside a callback. Blocks. */
+/* Turns until no foreground source and no post is left (0), rmd_loop_stop() was called or the
+ * thread's stop token fired and nothing is to be done at once (RMD_ECANCELED; see stop.h), or the
+ * deadline passed (RMD_ETIMEDOUT). Errors: RMD_EBUSY from inside a callback. Blocks. */
 RMD_API int rmd_loop_run(rmd_loop *loop, rmd_deadline deadline);
 
 /* One turn: waits until something happens, at most until the deadline, and runs the

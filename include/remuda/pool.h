@@ -72,8 +72,9 @@ RMD_API int rmd_pool_close(rmd_pool *pool);
  * a callback of the pool. Blocks. */
 RMD_API int rmd_pool_drain(rmd_pool *pool, rmd_deadline deadline);
 
-/* Cancels everything now and then drains. RMD_ETIMEDOUT: something is still being
- * stopped; call again. Blocks. */
+/* Cancels everything now and then drains. RMD_ETIMEDOUT, or RMD_ECANCELED when the thread's
+ * stop token fired (stop.h): something is still being stopped; call again. RMD_EDEADLK from a
+ * callback of the pool. Blocks. */
 RMD_API int rmd_pool_abort(rmd_pool *pool, rmd_deadline deadline);
 
 /* Cancels what waits (queued_only) or everything; does not wait. Never blocks. */

@@ -24,8 +24,15 @@
  * daemons: they end with it, wherever they are. Whoever wants them to end early calls
  * rmd_threads_stop_all() before.
  *
+ * A thread that calls exit() waits for the others, so none of them may wait for it; nor may one
+ * call exit() while another already has: that is for the first, as the C library says, or _exit().
+ *
  * In a process made by fork() these threads do not exist: the calls answer RMD_EFORKED there, only
- * rmd_thread_free() works, and the list is empty. Any thread may call any of these. */
+ * rmd_thread_free() works, and the list is empty. The one thread there is not Remuda's, and its
+ * current stop token is the one it has set itself, if any. An event, a lock and so on that another
+ * thread waited for or was using at the moment of the fork is not to be used in the child.
+ *
+ * Any thread may call any of these. */
 #ifndef REMUDA_THREAD_H
 #define REMUDA_THREAD_H
 
@@ -43,7 +50,8 @@ typedef struct rmd_thread_options {
     size_t stack_bytes; /* 0: as the system likes, mostly 8 MiB */
 } rmd_thread_options;
 
-/* Runs fn(arg) on a new thread. arg is borrowed by fn; options, too, and may be NULL. Errors:
+/* Runs fn(arg) on a new thread, which ends when fn returns, and not by pthread_exit(). arg is
+ * borrowed by fn; options is copied, and may be NULL. Errors:
  * RMD_EAGAIN (the system gives no more threads), RMD_ENOMEM, RMD_EINVAL (also a stack that is too
  * small). Never blocks. */
 RMD_API int rmd_thread_start(rmd_thread **thread, void (*fn)(void *arg), void *arg,

@@ -189,10 +189,19 @@ TEST(at_the_deadline_a_drain_cancels_the_rest_and_the_pool_is_drained)
     CHECK_EQ(rmd_pool_free(pool), 0);
 }
 
+static rmd_stop *open_fired(void)
+{
+    rmd_stop *stop;
+    REQUIRE(rmd_stop_open(&stop) == 0);
+    CHECK_EQ(rmd_stop_request(stop), 0);
+    return stop;
+}
+
 TEST(an_abort_that_is_not_ready_in_time_is_called_again)
 {
     static const rmd_kill_step slow[] = { { SIGUSR1, 300 }, { SIGKILL, 0 } };
     int told[2];
+    rmd_stop *stop = open_fired();
     REQUIRE(pipe2(told, O_CLOEXEC) == 0);
     rmd_pool *pool = open_pool("programs:1");
     rmd_future *future = run_with(pool, "trap '' USR1; echo 1 >&3; while :; do sleep 60; done",
@@ -202,11 +211,15 @@ TEST(an_abort_that_is_not_ready_in_time_is_called_again)
     read_number(told[0]);
     CHECK_EQ(rmd_pool_abort(pool, RMD_NOW), RMD_ETIMEDOUT);
     CHECK_EQ(rmd_pool_abort(pool, rmd_after_ms(20)), RMD_ETIMEDOUT);
+    rmd_stop_set(stop);
+    CHECK_EQ(rmd_pool_abort(pool, RMD_FOREVER), RMD_ECANCELED);
+    rmd_stop_set(NULL);
     CHECK_EQ(rmd_pool_free(pool), RMD_EBUSY);
     CHECK_EQ(rmd_pool_abort(pool, soon()), 0);
     CHECK_EQ(end_of(future)->signal, SIGKILL);
     CHECK_END(future, RMD_OUTCOME_CANCELLED, RMD_ECANCELED);
     CHECK_EQ(rmd_pool_free(pool), 0);
+    CHECK_EQ(rmd_stop_free(stop), 0);
 }
 
 static void cycle(int number)
@@ -255,12 +268,14 @@ typedef struct drainer {
     rmdi_thread thread;
     rmd_deadline deadline;
     bool abort;
+    rmd_stop *stop;
     int result;
 } drainer;
 
 static void drain(void *arg)
 {
     drainer *d = arg;
+    rmd_stop_set(d->stop);
     d->result = d->abort ? rmd_pool_abort(d->pool, d->deadline)
                          : rmd_pool_drain(d->pool, d->deadline);
 }
@@ -325,6 +340,53 @@ TEST(an_impatient_drain_cancels_although_another_one_would_wait)
     CHECK_EQ(join_drain(&patient), 0);
     CHECK_END(future, RMD_OUTCOME_CANCELLED, RMD_ECANCELED);
     CHECK_EQ(rmd_pool_free(pool), 0);
+}
+
+/* ---- told to stop ---- */
+
+TEST(a_drain_that_is_told_to_stop_cancels_the_rest_and_the_pool_is_drained)
+{
+    rmd_stop *stop = open_fired();
+    for (int beside = 0; beside < 2; beside++) {
+        rmd_pool *pool = open_pool("programs:1");
+        rmd_future *future = run(pool, "trap 'sleep 0.3; exit' TERM; sleep 60 & wait");
+        drainer patient, stopped = { .pool = pool, .deadline = RMD_FOREVER, .stop = stop };
+        if (beside)
+            start_patient_drain(&patient, pool, future);
+        start_drain(&stopped);
+        CHECK_EQ(join_drain(&stopped), RMD_ECANCELED);
+        CHECK(rmd_future_outcome(future) != RMD_PENDING);
+        CHECK_EQ(rmd_pool_drain(pool, RMD_NOW), 0); /* it is, already */
+        if (beside)
+            CHECK_EQ(join_drain(&patient), 0);
+        rmd_future_free(future);
+        CHECK_EQ(rmd_pool_free(pool), 0);
+    }
+    CHECK_EQ(rmd_stop_free(stop), 0);
+}
+
+TEST(what_waits_for_a_place_or_an_end_wakes_when_it_is_told_to_stop)
+{
+    rmd_group *group;
+    rmd_stop *stop = open_fired();
+    rmd_pool *pool = open_pool_with("programs:1", (rmd_pool_options){ .queue_max = 1 });
+    REQUIRE(rmd_group_open(&group) == 0);
+    rmd_future *runs = run_with(pool, "sleep 60", (rmd_command){ .group = group });
+    while (rmd_future_wait(runs, rmd_after_ms(5)) == RMD_ETIMEDOUT &&
+           run_with_err(pool, NULL, -1) != RMD_EFULL)
+        ;
+    rmd_stop_set(stop);
+    CHECK_EQ(run_with_err(pool, NULL, 0), RMD_ECANCELED);
+    CHECK_CONTAINS(rmd_error_detail(), "1 tasks are queued");
+    CHECK_EQ(rmd_future_wait(runs, RMD_FOREVER), RMD_ECANCELED);
+    CHECK_EQ(rmd_group_wait(group, RMD_FOREVER), RMD_ECANCELED);
+    CHECK_CONTAINS(rmd_error_detail(), "1 tasks of the group");
+    rmd_stop_set(NULL);
+    CHECK_EQ(rmd_pool_abort(pool, soon()), 0);
+    rmd_future_free(runs);
+    CHECK_EQ(rmd_group_free(group), 0);
+    CHECK_EQ(rmd_pool_free(pool), 0);
+    CHECK_EQ(rmd_stop_free(stop), 0);
 }
 
 static void open_and_run(void *pool)

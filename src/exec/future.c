@@ -98,7 +98,9 @@ int rmd_future_wait(rmd_future *future, rmd_deadline deadline)
     }
     while (err == 0 && !rmdi_future_ended(future))
         err = future->ops->turn(future, deadline);
-    return rmdi_future_ended(future) ? 0 : err == RMD_ETIMEDOUT ? not_ended(future, err) : err;
+    if (rmdi_future_ended(future))
+        return 0;
+    return err == RMD_ETIMEDOUT || err == RMD_ECANCELED ? not_ended(future, err) : err;
 }
 
 rmd_outcome rmd_future_outcome(const rmd_future *future)

@@ -7,6 +7,7 @@
 #include "port/clock.h"
 #include "sync/thread.h"
 #include <fcntl.h>
+#include <remuda/select.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
@@ -320,4 +321,35 @@ TEST(nothing_of_a_freed_pool_is_left_in_the_loop)
     rmd_future_free(ended);
     CHECK_EQ(rmd_loop_turn(loop, RMD_NOW), 0);
     CHECK_EQ(rmd_loop_free(loop), 0);
+}
+
+/* ---- told to stop ---- */
+
+static void stop_soon(void *stop)
+{
+    CHECK_EQ(rmd_select(NULL, 0, rmd_after_ms(20)), RMD_ETIMEDOUT);
+    CHECK_EQ(rmd_stop_request(stop), 0);
+}
+
+TEST(whoever_turns_the_loop_to_wait_wakes_when_it_is_told_to_stop)
+{
+    rmd_stop *stop;
+    rmd_group *group;
+    rmdi_thread thread;
+    REQUIRE(rmd_stop_open(&stop) == 0);
+    REQUIRE(rmd_group_open(&group) == 0);
+    rmd_pool *pool = open_own("programs:1");
+    rmd_future *future = run_with(pool, "sleep 60", (rmd_command){ .group = group });
+    REQUIRE(rmdi_thread_start(&thread, stop_soon, stop, "stopper") == 0);
+    rmd_stop_set(stop);
+    CHECK_EQ(rmd_future_wait(future, soon()), RMD_ECANCELED);
+    CHECK_CONTAINS(rmd_error_detail(), "has not ended");
+    CHECK_EQ(rmd_group_wait(group, soon()), RMD_ECANCELED);
+    CHECK_EQ(rmd_pool_drain(pool, soon()), RMD_ECANCELED);
+    rmd_stop_set(NULL);
+    CHECK_END(future, RMD_OUTCOME_CANCELLED, RMD_ECANCELED);
+    CHECK_EQ(rmdi_thread_join(&thread, RMD_FOREVER), 0);
+    CHECK_EQ(rmd_group_free(group), 0);
+    CHECK_EQ(rmd_stop_free(stop), 0);
+    close_own(pool);
 }

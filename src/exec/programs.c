@@ -95,6 +95,7 @@ static void run_keeper(void *arg)
     rmdi_programs *pool = arg;
     rmd_atomic_store(&pool->keeper_id, rmdi_thread_self(), RMD_RELAXED);
     for (bool gone = false; !gone;) {
+        rmd_stop_set(NULL); /* one that a callback has left behind must not keep us awake */
         rmd_loop_turn(pool->loop, RMD_FOREVER);
         rmdi_lock_enter(&pool->lock);
         gone = pool->gone;
@@ -350,6 +351,8 @@ static int wait_for_place(rmdi_programs *pool, int64_t full_ms)
     if (err == RMD_ETIMEDOUT)
         return rmdi_fail(RMD_EFULL, "%u tasks are queued, and none of them was started in time",
                          pool->queue_max);
+    if (err == RMD_ECANCELED)
+        return rmdi_fail(err, "%u tasks are queued", pool->queue_max);
     return err;
 }
 
@@ -605,7 +608,9 @@ static int programs_drain(rmd_pool *base, rmd_deadline deadline)
     err = begin_draining(pool, deadline, &ours);
     if (err < 0) { /* another thread is patient, we are not */
         programs_cancel(base, false);
+        rmd_stop *before = rmd_stop_set(NULL); /* it is drained when we return */
         begin_draining(pool, RMD_FOREVER, &ours);
+        rmd_stop_set(before);
     }
     if (ours) {
         int late = finish(pool, deadline);

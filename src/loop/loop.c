@@ -4,12 +4,14 @@
  * memory kept until the turn is over: the callback that runs may be its own. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/park.h"
 #include "loop/loop_private.h"
 #include "port/clock.h"
 #include "port/fd.h"
 #include "port/poll.h"
 #include "port/signalfd.h"
 #include "sync/thread.h"
+#include "sync/waiter.h"
 
 #include <errno.h>
 
@@ -383,18 +385,72 @@ void rmdi_loop_tell_foreign(rmd_loop *loop)
     loop->armed_ns = at;
 }
 
+/* ---- sleeping, on a thread that has a stop token ---- */
+
+/* Sleeps in epoll, and is woken as by a post. */
+typedef struct loop_sleeper {
+    rmdi_sleeper sleeper; /* first */
+    rmd_loop *loop;
+    struct epoll_event *events;
+    int n;
+    rmd_atomic(uint32_t) woken;
+} loop_sleeper;
+
+/* Whatever wakes it ends the turn's sleep, the deadline and a signal, too. */
+static int sleep_in_epoll(rmdi_sleeper *self, rmdi_waiter *waiter, rmd_deadline deadline)
+{
+    loop_sleeper *s = (loop_sleeper *)self;
+    s->n = rmdi_poll_wait(s->loop->epoll, s->events, EVENTS_PER_TURN, deadline.ns);
+    rmdi_waiter_fire_itself(waiter, 0);
+    return 0;
+}
+
+static void wake(rmdi_sleeper *self, rmdi_waiter *waiter)
+{
+    loop_sleeper *s = (loop_sleeper *)self;
+    (void)waiter;
+    rmdi_poll_event_set(s->loop->wake);
+    rmd_atomic_store(&s->woken, 1, RMD_RELEASE); /* after it *s may be gone */
+    rmdi_unpark_one(&s->woken);
+}
+
+static void settle(rmdi_sleeper *self, rmdi_waiter *waiter)
+{
+    loop_sleeper *s = (loop_sleeper *)self;
+    (void)waiter;
+    while (!rmd_atomic_load(&s->woken, RMD_ACQUIRE))
+        (void)rmdi_park(&s->woken, 0, RMD_FOREVER);
+}
+
+/* How many events there are; *stopped: the thread's stop token has fired. */
+static int await_events(rmd_loop *loop, struct epoll_event *events, int64_t until_ns, bool *stopped)
+{
+    rmdi_waiter waiter;
+    loop_sleeper s = { { sleep_in_epoll, wake, settle }, loop, events, 0, 0 };
+    rmdi_waiter_init(&waiter, true);
+    if (!waiter.stop)
+        return rmdi_poll_wait(loop->epoll, events, EVENTS_PER_TURN, until_ns);
+    waiter.sleeper = &s.sleeper;
+    *stopped = rmdi_waiter_sleep(&waiter, RMD_DEADLINE_AT(until_ns)) == RMD_ECANCELED;
+    /* Stopped before it slept, it has not looked yet. */
+    return s.n ? s.n : rmdi_poll_wait(loop->epoll, events, EVENTS_PER_TURN, 0);
+}
+
+/* ---- turning ---- */
+
 static int turn(rmd_loop *loop, rmd_deadline deadline)
 {
     struct epoll_event events[EVENTS_PER_TURN];
+    bool stopped = false;
     int ran = run_posts(loop);
     if (ran)
         deadline = RMD_NOW; /* something happened: do not sleep as well */
-    int n = rmdi_poll_wait(loop->epoll, events, EVENTS_PER_TURN, wake_up_at(loop, deadline));
+    int n = await_events(loop, events, wake_up_at(loop, deadline), &stopped);
     for (int i = 0; i < n; i++)
         ran += deliver(loop, &events[i]);
     ran += run_timers(loop);
     ran += run_always_ready(loop);
-    return ran;
+    return stopped && !ran ? RMD_ECANCELED : ran;
 }
 
 int rmd_loop_turn(rmd_loop *loop, rmd_deadline deadline)
@@ -407,7 +463,7 @@ int rmd_loop_turn(rmd_loop *loop, rmd_deadline deadline)
     rmdi_sources_bury(loop);
     rmd_atomic_store(&loop->turning, 0, RMD_RELAXED);
     rmdi_loop_tell_foreign(loop);
-    return ran;
+    return ran < 0 ? rmdi_fail(ran, "nothing happened on the loop") : ran;
 }
 
 int rmd_loop_run(rmd_loop *loop, rmd_deadline deadline)

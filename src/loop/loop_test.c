@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <remuda/error.h>
+#include <remuda/select.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -486,4 +487,65 @@ TEST(without_descriptors_a_loop_fails_cleanly_at_each_place)
     CHECK_INT(failures, >=, 5); /* epoll, wake-up, signals, a child, the foreign timer */
     REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
     CHECK_RESOURCES(&stock);
+}
+
+/* ---- told to stop ---- */
+
+typedef struct stopper {
+    rmd_stop *stop;
+    int64_t after_ns;
+} stopper;
+
+static void fire(void *arg)
+{
+    stopper *s = arg;
+    CHECK_EQ(rmd_select(NULL, 0, rmd_after_ns(s->after_ns)), RMD_ETIMEDOUT);
+    CHECK_EQ(rmd_stop_request(s->stop), 0);
+}
+
+TEST(a_turn_that_sleeps_wakes_when_its_thread_is_told_to_stop)
+{
+    int calls = 0;
+    rmd_source *source;
+    rmd_loop *loop = open_loop();
+    REQUIRE(rmd_loop_timer(loop, &source, rmd_after_ms(60000), 0, count, &calls) == 0);
+    for (int i = 0; i < 300; i++) {
+        stopper s = { .after_ns = i * 300 };
+        rmdi_thread thread;
+        REQUIRE(rmd_stop_open(&s.stop) == 0);
+        REQUIRE(rmdi_thread_start(&thread, fire, &s, "stopper") == 0);
+        rmd_stop_set(s.stop);
+        CHECK_EQ(rmd_loop_run(loop, i % 3 ? RMD_FOREVER : rmd_after_ms(30000)), RMD_ECANCELED);
+        CHECK_EQ(rmd_loop_turn(loop, RMD_FOREVER), RMD_ECANCELED);
+        CHECK_EQ(rmd_loop_turn(loop, RMD_NOW), 0);
+        rmd_stop_set(NULL);
+        CHECK_EQ(rmdi_thread_join(&thread, RMD_FOREVER), 0);
+        CHECK_EQ(rmd_stop_free(s.stop), 0);
+    }
+    CHECK_EQ(calls, 0);
+    CHECK_EQ(rmd_loop_free(loop), 0);
+}
+
+TEST(a_turn_that_need_not_sleep_is_not_stopped)
+{
+    int calls = 0, ends[2];
+    rmd_stop *stop;
+    rmd_source *timer, *reader;
+    rmd_loop *loop = open_loop();
+    REQUIRE(pipe(ends) == 0 && write(ends[1], "x", 1) == 1);
+    REQUIRE(rmd_stop_open(&stop) == 0);
+    CHECK_EQ(rmd_stop_request(stop), 0);
+    rmd_stop_set(stop);
+    REQUIRE(rmd_loop_watch(loop, &reader, ends[0], RMD_READABLE, count, &calls) == 0);
+    CHECK_EQ(rmd_loop_turn(loop, RMD_FOREVER), 1);
+    rmd_source_free(reader);
+    REQUIRE(rmd_loop_timer(loop, &timer, RMD_NOW, 0, count, &calls) == 0);
+    CHECK_EQ(rmd_loop_turn(loop, RMD_FOREVER), 1);
+    CHECK_EQ(rmd_loop_post(loop, count_post, &calls), 0);
+    CHECK_EQ(rmd_loop_turn(loop, RMD_FOREVER), 1);
+    CHECK_EQ(rmd_loop_turn(loop, RMD_FOREVER), RMD_ECANCELED);
+    CHECK_EQ(calls, 3);
+    rmd_stop_set(NULL);
+    CHECK_EQ(rmd_loop_free(loop), 0);
+    CHECK_EQ(rmd_stop_free(stop), 0);
 }

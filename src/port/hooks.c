@@ -8,18 +8,19 @@
 
 int rmdi_hooks_set(void (*at_exit)(void), void (*in_child)(void))
 {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    /* No lock: a child made by fork() would find it held for ever if another thread were in here at
+     * that moment. Relaxed: whoever does not see that it is done does it again. */
     static bool forks_done, exit_done;
-    int err = 0;
-    pthread_mutex_lock(&lock);
-    if (!forks_done) {
-        err = pthread_atfork(NULL, NULL, in_child);
-        forks_done = !err;
+    if (!__atomic_load_n(&forks_done, __ATOMIC_RELAXED)) {
+        int err = pthread_atfork(NULL, NULL, in_child);
+        if (err)
+            return err;
+        __atomic_store_n(&forks_done, true, __ATOMIC_RELAXED);
     }
-    if (!err && !exit_done) {
-        err = atexit(at_exit) ? ENOMEM : 0;
-        exit_done = !err;
+    if (!__atomic_load_n(&exit_done, __ATOMIC_RELAXED)) {
+        if (atexit(at_exit))
+            return ENOMEM;
+        __atomic_store_n(&exit_done, true, __ATOMIC_RELAXED);
     }
-    pthread_mutex_unlock(&lock);
-    return err;
+    return 0;
 }

@@ -4,8 +4,9 @@
 #define RMDI_PORT_HOOKS_H
 
 /* at_exit() runs when the program ends by exit() or by returning from main; in_child() in every
- * child made by fork(), where only the forking thread is left. Once: later calls are for the same
- * functions and change nothing. 0, or an errno value (then the next call tries again). */
+ * child made by fork(), where only the forking thread is left. Later calls are for the same
+ * functions and change nothing; but when several threads come first at once, each function may be
+ * called as often as that. 0, or an errno value (then the next call tries again). */
 int rmdi_hooks_set(void (*at_exit)(void), void (*in_child)(void));
 
 #endif

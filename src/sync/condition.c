@@ -22,8 +22,10 @@ int rmdi_condition_wait(rmdi_condition *condition, rmdi_lock *lock, rmd_deadline
     rmdi_wait_list_leave(&condition->waits);
     rmdi_lock_release(lock);
     int err = rmdi_waiter_sleep(&waiter, deadline);
-    rmdi_wait_list_remove(&condition->waits, &wait);
     rmdi_lock_enter(lock);
+    /* Only now: the condition is busy until we hold the lock, so that whoever has freed it may free
+     * the lock, too. */
+    rmdi_wait_list_remove(&condition->waits, &wait);
     return err;
 }
 
@@ -83,18 +85,9 @@ int rmd_condition_notify_all(rmd_condition *condition)
     return 0;
 }
 
-static bool is_busy(rmd_condition *condition)
-{
-    rmdi_wait_list *waits = &condition->condition.waits;
-    rmdi_wait_list_enter(waits);
-    bool busy = rmdi_wait_list_waits(waits);
-    rmdi_wait_list_leave(waits);
-    return busy;
-}
-
 int rmd_condition_free(rmd_condition *condition)
 {
-    if (condition && is_busy(condition))
+    if (condition && rmdi_wait_list_busy(&condition->condition.waits))
         return rmdi_fail(RMD_EBUSY, "a thread waits for the condition");
     rmdi_free(condition);
     return 0;

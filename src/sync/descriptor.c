@@ -17,14 +17,20 @@ static rmdi_fd_sleeper *of_sleeper(rmdi_sleeper *sleeper)
     return (rmdi_fd_sleeper *)sleeper; /* its first member */
 }
 
+static int not_open(const struct pollfd *fd)
+{
+    return rmdi_fail(RMD_EINVAL, "descriptor %d is not open", fd->fd);
+}
+
 /* The first that is ready fires the waiter, if nothing else has. */
 static void fire_ready(rmdi_fd_sleeper *s, rmdi_waiter *waiter)
 {
-    for (unsigned k = 1; k < s->n; k++)
-        if (s->fds[k].revents) {
-            rmdi_waiter_fire_itself(waiter, s->indices[k]);
-            return;
-        }
+    unsigned k = 1;
+    while (k < s->n && !s->fds[k].revents)
+        k++;
+    if (k < s->n && rmdi_waiter_fire_itself(waiter, s->indices[k]) &&
+        (s->fds[k].revents & POLLNVAL)) /* closed since it was looked at */
+        s->err = not_open(&s->fds[k]);
 }
 
 static int sleep_in_poll(rmdi_sleeper *self, rmdi_waiter *waiter, rmd_deadline deadline)
@@ -35,9 +41,9 @@ static int sleep_in_poll(rmdi_sleeper *self, rmdi_waiter *waiter, rmd_deadline d
         return rmd_deadline_passed(deadline) ? RMD_ETIMEDOUT : 0;
     if (n > 0) {
         fire_ready(s, waiter);
-    } else { /* too many descriptors for the process's limit, no memory: not a reason to spin */
+    } else if (rmdi_waiter_fire_itself(waiter, 0)) {
+        /* too many descriptors for the process's limit, no memory: not a reason to spin */
         s->err = rmdi_fail_errno(-n, "poll");
-        rmdi_waiter_fire_itself(waiter, 0);
     }
     return 0;
 }
@@ -82,7 +88,7 @@ int rmdi_fd_sleeper_look(rmdi_fd_sleeper *s)
         return rmdi_fail_errno(-n, "poll");
     for (unsigned k = 1; k < s->n; k++)
         if (s->fds[k].revents & POLLNVAL)
-            return rmdi_fail(RMD_EINVAL, "descriptor %d is not open", s->fds[k].fd);
+            return not_open(&s->fds[k]);
     return 0;
 }
 

@@ -148,3 +148,20 @@ TEST(a_sleep_that_cannot_be_woken_is_refused)
     CHECK_EQ(rmd_fd_wait(ends[0], RMD_READABLE, rmd_after_ms(5)), RMD_ETIMEDOUT);
     CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
+
+TEST(a_descriptor_that_is_closed_before_the_sleep_is_refused)
+{
+    rmdi_waiter waiter;
+    rmdi_fd_sleeper sleeper;
+    REQUIRE(pipe(ends) == 0);
+    rmdi_fd_sleeper_init(&sleeper);
+    REQUIRE(rmdi_fd_sleeper_add(&sleeper, ends[0], RMD_READABLE, 5) == 0);
+    REQUIRE(rmdi_fd_sleeper_look(&sleeper) == 0);
+    close(ends[0]);
+    rmdi_waiter_init(&waiter, true);
+    REQUIRE(rmdi_fd_sleeper_open(&sleeper, &waiter, true) == 0);
+    CHECK_EQ(rmdi_waiter_sleep(&waiter, patience()), 5);
+    CHECK_EQ(sleeper.err, RMD_EINVAL);
+    CHECK_CONTAINS(rmd_error_detail(), "not open");
+    rmdi_fd_sleeper_close(&sleeper);
+}

@@ -27,7 +27,7 @@ bool rmdi_event_is_set(const rmdi_event *event)
 
 bool rmdi_event_add(rmdi_event *event, rmdi_wait *wait, rmdi_waiter *waiter, uint32_t index)
 {
-    wait->queued = false;
+    rmdi_wait_not_added(wait);
     rmdi_wait_list_enter(&event->waits);
     bool is_set = rmdi_event_is_set(event);
     if (!is_set)
@@ -55,10 +55,7 @@ int rmdi_event_wait(rmdi_event *event, rmd_deadline deadline)
 
 bool rmdi_event_busy(rmdi_event *event)
 {
-    rmdi_wait_list_enter(&event->waits);
-    bool busy = rmdi_wait_list_waits(&event->waits);
-    rmdi_wait_list_leave(&event->waits);
-    return busy;
+    return rmdi_wait_list_busy(&event->waits);
 }
 
 /* ---- the public event ---- */

@@ -256,11 +256,8 @@ bool rmdi_lock_is_held(rmdi_lock *lock)
 
 bool rmdi_lock_busy(rmdi_lock *lock)
 {
-    rmdi_wait_list_enter(&lock->waits);
-    bool busy = (rmd_atomic_load(&lock->word, RMD_RELAXED) & (HELD | WAKING)) ||
-                rmdi_wait_list_waits(&lock->waits);
-    rmdi_wait_list_leave(&lock->waits);
-    return busy;
+    return rmdi_wait_list_busy(&lock->waits) ||
+           (rmd_atomic_load(&lock->word, RMD_RELAXED) & (HELD | WAKING));
 }
 
 /* ---- the public lock ---- */

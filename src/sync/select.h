@@ -12,8 +12,8 @@ typedef struct rmdi_waitable_ops {
     /* Is it ready now? If being ready is something to have, an item of a queue, takes it. Never
      * blocks. */
     bool (*take)(const rmd_waitable *what);
-    /* Puts the waiter's entry into its list, unless it is ready (false; takes nothing). Sets
-     * wait->queued in either case. */
+    /* Puts the waiter's entry into its list, unless it is ready (false; takes nothing):
+     * rmdi_wait_not_added() then. */
     bool (*add)(const rmd_waitable *what, rmdi_wait *wait, rmdi_waiter *waiter, uint32_t index);
     /* rmdi_wait_list_remove() for its list. */
     void (*remove)(const rmd_waitable *what, rmdi_wait *wait);

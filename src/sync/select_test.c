@@ -177,7 +177,7 @@ static bool box_take(const rmd_waitable *w)
 static bool box_add(const rmd_waitable *w, rmdi_wait *wait, rmdi_waiter *waiter, uint32_t index)
 {
     box *b = w->object;
-    wait->queued = false;
+    rmdi_wait_not_added(wait);
     rmdi_wait_list_enter(&b->waits);
     bool full = b->full;
     if (!full)

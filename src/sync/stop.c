@@ -14,10 +14,7 @@ int rmd_stop_open(rmd_stop **stop)
 
 bool rmdi_stop_busy(rmd_stop *stop)
 {
-    rmdi_wait_list_enter(&stop->waits);
-    bool busy = rmdi_wait_list_waits(&stop->waits);
-    rmdi_wait_list_leave(&stop->waits);
-    return busy;
+    return rmdi_wait_list_busy(&stop->waits);
 }
 
 int rmd_stop_free(rmd_stop *stop)
@@ -47,7 +44,7 @@ bool rmd_stop_requested(const rmd_stop *stop)
 
 bool rmdi_stop_add(rmd_stop *stop, rmdi_wait *wait, rmdi_waiter *waiter, uint32_t index)
 {
-    wait->queued = false;
+    rmdi_wait_not_added(wait);
     rmdi_wait_list_enter(&stop->waits);
     bool requested = rmd_stop_requested(stop);
     if (!requested)

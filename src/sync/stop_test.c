@@ -174,7 +174,8 @@ TEST(what_need_not_sleep_succeeds_after_a_request)
     rmd_stop *before = rmd_stop_set(stop);
     rmd_lock *other;
     rmd_event *event;
-    REQUIRE(rmd_lock_open(&other, NULL) == 0 && rmd_event_open(&event) == 0);
+    REQUIRE(rmd_lock_open(&other, NULL) == 0);
+    REQUIRE(rmd_event_open(&event) == 0);
     CHECK_EQ(rmd_lock_acquire(other, RMD_FOREVER), 0);
     CHECK_EQ(rmd_lock_release(other), 0);
     CHECK_EQ(rmd_event_set(event), 0);

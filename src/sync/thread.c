@@ -48,10 +48,12 @@ uintptr_t rmdi_thread_self(void)
 static void *run_public(void *arg)
 {
     rmd_thread *thread = arg;
+    uint64_t process = thread->process;
     rmdi_self_swap(&thread->self);
     thread->fn(thread->arg);
     rmdi_self_swap(NULL);
-    if (!rmdi_process_is(thread->process)) /* fn has called fork(), and this is the child */
+    /* fn has called fork(), and this is the child, which may have freed its copy of *thread. */
+    if (!rmdi_process_is(process))
         return NULL;
     rmdi_event_set(&thread->ended);
     rmdi_thread_drop(thread);

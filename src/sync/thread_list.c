@@ -4,7 +4,8 @@
  * too. References are counted under the same lock: what is in the list can be held.
  *
  * A child made by fork() has none of these threads, and the lock may have been held by one of them:
- * there the list begins anew. */
+ * there the list begins anew. The one thread it has is no longer ours, whatever it was, so that it
+ * may free the copies of all handles. Its stop token, too, may have been in use by the others. */
 #include "sync/thread.h"
 
 #include "base/alloc.h"
@@ -38,8 +39,15 @@ static void leave(void)
 
 static void forget_parents_threads(void)
 {
+    rmd_thread *self = rmdi_self_thread();
+    rmd_stop *stop = rmdi_self_stop();
     list.lock = (rmdi_lock){ 0 };
     list.threads = (rmdi_link){ 0 };
+    rmdi_self_swap(NULL);
+    if (!stop || (self && stop == &self->stop))
+        return;
+    stop->waits = (rmdi_wait_list){ 0 };
+    rmd_stop_set(stop);
 }
 
 static void wait_at_exit(void)

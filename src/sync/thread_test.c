@@ -468,3 +468,54 @@ TEST(a_thread_that_forks_ends_twice_and_is_joined_once)
     CHECK_EQ(status_of(forked), 0);
     CHECK_EQ(rmd_thread_free(thread), 0);
 }
+
+static rmd_thread *forker;
+static rmd_event *go; /* `forker` is set */
+
+/* In the child: what waits ends at its deadline, whatever the other threads did at the fork. */
+static void wait_in_child(rmd_stop *expected)
+{
+    rmd_event *never;
+    rmdi_os_signal_unblock(SIGALRM);
+    alarm(15); /* if it does not */
+    REQUIRE(rmd_event_open(&never) == 0);
+    CHECK_EQ(rmd_thread_free(forker), 0);
+    CHECK(!rmd_thread_self());
+    CHECK(!rmd_thread_stopping());
+    CHECK_EQ(rmd_event_wait(never, rmd_after_ms(5)), RMD_ETIMEDOUT);
+    CHECK(rmd_stop_set(NULL) == expected);
+    CHECK_EQ(rmd_event_free(never), 0);
+    _exit(4);
+}
+
+/* With its token's list entered, as another thread that fires it might have. */
+static void fork_with_token(void *token)
+{
+    CHECK_EQ(rmd_event_wait(go, patience()), 0);
+    rmd_stop *own = rmd_stop_set(token), *stop = token ? token : own;
+    if (!token)
+        rmd_stop_set(own);
+    rmdi_wait_list_enter(&stop->waits);
+    pid_t pid = fork();
+    if (pid == 0)
+        wait_in_child(token);
+    rmdi_wait_list_leave(&stop->waits);
+    CHECK_EQ(status_of(pid), 4);
+    rmd_stop_set(own);
+}
+
+TEST(a_child_made_by_a_thread_frees_its_handle_and_waits_as_ever)
+{
+    rmd_stop *shared;
+    REQUIRE(rmd_stop_open(&shared) == 0);
+    REQUIRE(rmd_event_open(&go) == 0);
+    for (int i = 0; i < 2; i++) {
+        REQUIRE(rmd_thread_start(&forker, fork_with_token, i ? shared : NULL, NULL) == 0);
+        rmd_event_set(go);
+        CHECK_EQ(rmd_thread_join(forker, patience()), 0);
+        CHECK_EQ(rmd_thread_free(forker), 0);
+        rmd_event_clear(go);
+    }
+    CHECK_EQ(rmd_event_free(go), 0);
+    CHECK_EQ(rmd_stop_free(shared), 0);
+}

@@ -30,7 +30,8 @@
  * (2) when the owner returns, no waker who fired it uses the list, which may be freed then (by the
  *     owner itself, for instance: wait for an event, then free it). Leaving a brief lock touches it
  *     once and no more. Objects that can be passed without sleeping, an event that is set, pass
- *     through it in their free().
+ *     through it in their free(), and refuse while an entry is in it or was taken out by a waker
+ *     (`taken`): its owner is on the way, and passes through the list once more.
  * After it has left the brief lock a waker has only an rmdi_waker: the sleeper and the *address* of
  * the waiter. For the sleeper of threads that is an address for the futex and never read: a dead
  * one wakes nobody, and one that has been used again for another waiter, or another word, wakes it
@@ -104,6 +105,13 @@ static void unlink_wait(rmdi_wait_list *list, rmdi_wait *wait)
     rmd_atomic_store(&list->count, rmd_atomic_load(&list->count, RMD_RELAXED) - 1, RMD_RELAXED);
 }
 
+/* It stays its owner's, who has yet to pass through the list: who frees that must know. */
+static void take_wait(rmdi_wait_list *list, rmdi_wait *wait)
+{
+    RMD_PLAIN_SET(wait->taken, true);
+    RMD_PLAIN_SET(list->taken, RMD_PLAIN(list->taken) + 1);
+}
+
 static void prepare(rmdi_wait *wait, rmdi_waiter *waiter, uint32_t index)
 {
     *wait = (rmdi_wait){ .waiter = waiter, .index = index };
@@ -127,7 +135,17 @@ void rmdi_wait_list_remove(rmdi_wait_list *list, rmdi_wait *wait)
     rmdi_wait_list_enter(list);
     if (RMD_PLAIN(wait->queued))
         unlink_wait(list, wait);
+    else if (RMD_PLAIN(wait->taken))
+        RMD_PLAIN_SET(list->taken, RMD_PLAIN(list->taken) - 1);
     rmdi_wait_list_leave(list);
+}
+
+bool rmdi_wait_list_busy(rmdi_wait_list *list)
+{
+    rmdi_wait_list_enter(list);
+    bool busy = rmdi_wait_list_waits(list) || RMD_PLAIN(list->taken);
+    rmdi_wait_list_leave(list);
+    return busy;
 }
 
 /* ---- firing ---- */
@@ -146,6 +164,7 @@ bool rmdi_wait_list_fire(rmdi_wait_list *list, void *gift, rmdi_waker *waker)
 {
     for (rmdi_wait *wait; (wait = RMD_PLAIN(list->first));) {
         unlink_wait(list, wait);
+        take_wait(list, wait);
         if (fire(wait, gift, waker))
             return true;
     }

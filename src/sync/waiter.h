@@ -54,7 +54,8 @@ typedef struct rmdi_wait {
     rmdi_waiter *waiter;
     void *gift; /* what the waker hands over: valid for the entry that fired; NULL: nothing */
     uint32_t index;
-    bool queued;
+    bool queued; /* in the list */
+    bool taken;  /* taken out by a waker; its owner has not been here since */
 } rmdi_wait;
 
 /* Zeroed is empty. */
@@ -63,6 +64,7 @@ typedef struct rmdi_wait_list {
     /* Written with the brief lock held. Reading 0 without it means that nobody waits who came
      * before something that the reader knows of, by a lock, say. */
     rmd_atomic(uint32_t) count;
+    uint32_t taken; /* how many entries are so */
     rmdi_wait *first, *last;
 } rmdi_wait_list;
 
@@ -98,8 +100,14 @@ void rmdi_wait_list_add_first(rmdi_wait_list *list, rmdi_wait *wait, rmdi_waiter
                               uint32_t index);
 
 /* Takes the entry out if it is still in; when it returns, nobody who fired it uses the list any
- * more. Enters the list. */
+ * more. Once for each entry that was added. Enters the list. */
 void rmdi_wait_list_remove(rmdi_wait_list *list, rmdi_wait *wait);
+
+/* An entry that is not added after all, and may be given to rmdi_wait_list_remove(). */
+static inline void rmdi_wait_not_added(rmdi_wait *wait)
+{
+    wait->queued = wait->taken = false;
+}
 
 /* ---- for those who wake ---- */
 
@@ -119,6 +127,11 @@ static inline bool rmdi_wait_list_waits(rmdi_wait_list *list)
     /* Relaxed: the brief lock, or what the reader knows, orders it. */
     return rmd_atomic_load(&list->count, RMD_RELAXED) != 0;
 }
+
+/* Has anybody an entry in the list who has not taken it out himself, be it that he was fired long
+ * ago? For whoever is about to free the memory around the list: if not, nobody who has waited or
+ * fired uses it any more. Enters the list. */
+bool rmdi_wait_list_busy(rmdi_wait_list *list);
 
 /* With the list entered: takes entries from the front until one is fired, whose waiter so far was
  * neither fired nor over, and gives it the gift. False: there is none (*waker is nobody then).

@@ -231,3 +231,26 @@ TEST_LIMIT(a_sleeper_is_used_until_its_wake_up_has_been_told_and_no_longer, 60)
         rmdi_wake_one(&list);
     join(&thread, 1);
 }
+
+/* Whoever frees the memory around a list asks this: the woken pass through it once more. */
+TEST(a_list_is_busy_until_the_woken_have_taken_their_entries_out)
+{
+    rmdi_waiter fired, gone;
+    rmdi_wait waits[2];
+    rmdi_wait_list own = { 0 };
+    CHECK(!rmdi_wait_list_busy(&own));
+    rmdi_waiter_init(&gone, false);
+    rmdi_waiter_init(&fired, false);
+    rmdi_wait_list_enter(&own);
+    rmdi_wait_list_add(&own, &waits[0], &gone, 0);
+    rmdi_wait_list_add(&own, &waits[1], &fired, 1);
+    rmdi_wait_list_leave(&own);
+    CHECK(rmdi_waiter_fire_itself(&gone, 0));
+    CHECK_EQ(rmdi_wake_one(&own), 1); /* passes over the one that is over already */
+    CHECK_EQ(rmdi_waiter_sleep(&fired, RMD_NOW), 1);
+    CHECK(rmdi_wait_list_busy(&own));
+    rmdi_wait_list_remove(&own, &waits[1]);
+    CHECK(rmdi_wait_list_busy(&own));
+    rmdi_wait_list_remove(&own, &waits[0]);
+    CHECK(!rmdi_wait_list_busy(&own));
+}

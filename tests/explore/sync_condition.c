@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The condition: a shelf for one item, with a condition for each side of it. */
 #include "crew.h"
+#include "sync/condition.h"
 
 #include <remuda.h>
 
@@ -185,6 +186,52 @@ HARNESS(condition_one_notification_lets_one_pass)
     RMD_ASSERT(rmd_lock_free(t.lock) == 0);
 }
 
+/* ---- notified without the lock ---- */
+
+static void wait_a_little(void *arg)
+{
+    rmd_condition *condition = arg;
+    int err = rmd_condition_wait(condition, rmd_after_ms(1));
+    RMD_ASSERT(err == 0 || err == RMD_ETIMEDOUT);
+}
+
+typedef struct bell {
+    rmd_lock *lock;
+    rmd_condition *rung;
+} bell;
+
+static void listen_twice(void *arg)
+{
+    bell *b = arg;
+    for (int i = 0; i < 2; i++) {
+        RMD_ASSERT(rmd_lock_acquire(b->lock, RMD_FOREVER) == 0);
+        wait_a_little(b->rung);
+        RMD_ASSERT(rmd_lock_release(b->lock) == 0);
+    }
+}
+
+static void ring(void *arg)
+{
+    bell *b = arg;
+    RMD_ASSERT(rmd_condition_notify_one(b->rung) == 0);
+    RMD_ASSERT(rmd_condition_notify_all(b->rung) == 0);
+}
+
+HARNESS(condition_notified_by_who_never_had_the_lock)
+{
+    bell b;
+    crew crew = { 0 };
+    RMD_ASSERT(rmd_lock_open(&b.lock, NULL) == 0);
+    RMD_ASSERT(rmd_condition_open(&b.rung, b.lock) == 0);
+    for (int i = 0; i < 2; i++)
+        crew_add(&crew, listen_twice, &b, "listener");
+    crew_add(&crew, ring, &b, "ringer");
+    crew_add(&crew, ring, &b, "ringer");
+    crew_join(&crew);
+    RMD_ASSERT(rmd_condition_free(b.rung) == 0);
+    RMD_ASSERT(rmd_lock_free(b.lock) == 0);
+}
+
 HARNESS(condition_misuse_is_an_error)
 {
     rmd_lock *lock;
@@ -199,4 +246,37 @@ HARNESS(condition_misuse_is_an_error)
     RMD_ASSERT(rmd_lock_release(lock) == 0);
     RMD_ASSERT(rmd_condition_free(condition) == 0);
     RMD_ASSERT(rmd_lock_free(lock) == 0);
+}
+
+static void wait_once(void *arg)
+{
+    taker *t = arg;
+    RMD_ASSERT(rmd_lock_acquire(t->shelf->lock, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_condition_wait(t->shelf->filled, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_lock_release(t->shelf->lock) == 0);
+}
+
+/* ---- freed by whoever notified, as soon as it lets itself be, and its lock with it ---- */
+
+HARNESS(condition_is_busy_until_all_have_their_lock_back)
+{
+    shelf s;
+    int err;
+    crew takers = { 0 };
+    open_shelf(&s);
+    taker them[2] = { { .shelf = &s }, { .shelf = &s } };
+    rmd_lock *lock = s.lock;
+    for (int i = 0; i < 2; i++)
+        crew_add(&takers, wait_once, &them[i], "taker");
+    while (rmd_atomic_load(&s.filled->condition.waits.count, RMD_ACQUIRE) < 2)
+        rmd_pause();
+    close_shelf(&s);
+    while ((err = rmd_condition_free(s.filled)) == RMD_EBUSY)
+        rmd_pause();
+    RMD_ASSERT(err == 0);
+    while ((err = rmd_lock_free(lock)) == RMD_EBUSY)
+        rmd_pause();
+    RMD_ASSERT(err == 0);
+    RMD_ASSERT(rmd_condition_free(s.emptied) == 0);
+    crew_join(&takers);
 }

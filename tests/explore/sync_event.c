@@ -113,7 +113,8 @@ HARNESS(event_ping_pong)
     rmd_event *ping, *pong;
     int ball = 0;
     crew crew = { 0 };
-    RMD_ASSERT(rmd_event_open(&ping) == 0 && rmd_event_open(&pong) == 0);
+    RMD_ASSERT(rmd_event_open(&ping) == 0);
+    RMD_ASSERT(rmd_event_open(&pong) == 0);
     player players[2] = { { ping, pong, &ball }, { pong, ping, &ball } };
     crew_add(&crew, play, &players[0], "ping");
     crew_add(&crew, play, &players[1], "pong");
@@ -147,4 +148,29 @@ HARNESS(event_is_freed_by_who_waited)
         crew_add(&crew, set_it, events[i], "setter");
     }
     crew_join(&crew);
+}
+
+/* ---- freed by whoever set it, as soon as it lets itself be ---- */
+
+static void free_when_it_goes(rmd_event *event)
+{
+    int err;
+    while ((err = rmd_event_free(event)) == RMD_EBUSY)
+        rmd_pause();
+    RMD_ASSERT(err == 0);
+}
+
+HARNESS(event_is_busy_until_all_have_passed)
+{
+    rmd_event *event;
+    crew crew = { 0 };
+    RMD_ASSERT(rmd_event_open(&event) == 0);
+    listener listeners[2] = { { .event = event }, { .event = event } };
+    for (int i = 0; i < 2; i++)
+        crew_add(&crew, listen_for_it, &listeners[i], "listener");
+    until_listening(event, 2);
+    RMD_ASSERT(rmd_event_set(event) == 0);
+    free_when_it_goes(event);
+    crew_join(&crew);
+    RMD_ASSERT(listeners[0].result == 0 && listeners[1].result == 0);
 }

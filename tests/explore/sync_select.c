@@ -46,8 +46,10 @@ HARNESS(select_takes_one_of_several)
     rmd_event *events[2];
     rmd_stop *told, *own;
     crew crew = { 0 };
-    RMD_ASSERT(rmd_event_open(&events[0]) == 0 && rmd_event_open(&events[1]) == 0);
-    RMD_ASSERT(rmd_stop_open(&told) == 0 && rmd_stop_open(&own) == 0);
+    RMD_ASSERT(rmd_event_open(&events[0]) == 0);
+    RMD_ASSERT(rmd_event_open(&events[1]) == 0);
+    RMD_ASSERT(rmd_stop_open(&told) == 0);
+    RMD_ASSERT(rmd_stop_open(&own) == 0);
     chooser choosers[2] = { { .n = 3, .stop = own }, { .n = 2, .patience_ms = 1 } };
     for (int i = 0; i < 2; i++) {
         choosers[i].what[0] = rmd_event_waitable(events[0]);
@@ -71,7 +73,8 @@ HARNESS(select_loses_no_event)
 {
     rmd_event *events[2];
     crew crew = { 0 };
-    RMD_ASSERT(rmd_event_open(&events[0]) == 0 && rmd_event_open(&events[1]) == 0);
+    RMD_ASSERT(rmd_event_open(&events[0]) == 0);
+    RMD_ASSERT(rmd_event_open(&events[1]) == 0);
     chooser choosers[2] = { { .n = 2 }, { .n = 2 } };
     for (int i = 0; i < 2; i++) {
         choosers[i].what[0] = rmd_event_waitable(events[i]);
@@ -109,7 +112,8 @@ HARNESS(descriptor_of_a_sleeper_is_not_written_to_when_it_has_left)
     int fd = rmdi_poll_event_open();
     rmd_stop *stop;
     crew crew = { 0 };
-    RMD_ASSERT(fd >= 0 && rmd_stop_open(&stop) == 0);
+    RMD_ASSERT(fd >= 0);
+    RMD_ASSERT(rmd_stop_open(&stop) == 0);
     reader readers[3] = { { .fd = fd, .stop = stop },
                           { .fd = fd, .stop = stop, .patience_ms = 1 },
                           { .fd = fd } };
@@ -131,7 +135,8 @@ HARNESS(descriptor_silent_for_ever_and_yet_its_thread_ends)
     int fd = rmdi_poll_event_open();
     rmd_stop *stop;
     crew crew = { 0 };
-    RMD_ASSERT(fd >= 0 && rmd_stop_open(&stop) == 0);
+    RMD_ASSERT(fd >= 0);
+    RMD_ASSERT(rmd_stop_open(&stop) == 0);
     reader readers[2] = { { .fd = fd, .stop = stop }, { .fd = fd, .stop = stop } };
     for (int i = 0; i < 2; i++)
         crew_add(&crew, wait_for_fd, &readers[i], "reader");
@@ -151,7 +156,8 @@ HARNESS(select_among_an_event_and_descriptors)
     rmd_event *event;
     rmd_stop *stop;
     crew crew = { 0 };
-    RMD_ASSERT(rmd_event_open(&event) == 0 && rmd_stop_open(&stop) == 0);
+    RMD_ASSERT(rmd_event_open(&event) == 0);
+    RMD_ASSERT(rmd_stop_open(&stop) == 0);
     chooser choosers[2] = { { .n = 3, .stop = stop }, { .n = 3, .patience_ms = 1 } };
     for (int i = 0; i < 2; i++) {
         choosers[i].what[0] = rmd_fd_waitable(fds[0], RMD_READABLE);

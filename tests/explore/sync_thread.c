@@ -198,7 +198,8 @@ HARNESS(stop_token_ends_every_sleep_once_and_for_all)
     rmd_event *events[2];
     crew crew = { 0 };
     RMD_ASSERT(rmd_stop_open(&stop) == 0);
-    RMD_ASSERT(rmd_event_open(&events[0]) == 0 && rmd_event_open(&events[1]) == 0);
+    RMD_ASSERT(rmd_event_open(&events[0]) == 0);
+    RMD_ASSERT(rmd_event_open(&events[1]) == 0);
     sleeper sleepers[3] = { { stop, events[0], 0 },
                             { stop, events[1], 0 },
                             { stop, events[1], 0 } };
