@@ -104,14 +104,23 @@ __attribute__((weak, visibility("hidden"))) _Atomic(unsigned) rmdi_fence_word;
 
 #else /* RMD_EXPLORE */
 
+/* A door in the arguments of another one is two blocks with variables of one name, which is well,
+ * and of which -Wshadow is not to tell. What stands in the arguments is still warned of. */
+#pragma GCC system_header
+
 /* One place in the source that uses the door. */
 typedef struct rmdi_site {
     const char *file;
     int line;
     const char *operation;
     const char *object; /* as written there */
+    bool inside;        /* in Remuda's own source: folded in long traces */
     uint64_t hits;
 } rmdi_site;
+
+#ifndef RMDI_INSIDE /* by the build of Remuda itself */
+#define RMDI_INSIDE false
+#endif
 
 enum { RMDI_EXCHANGE, RMDI_ADD, RMDI_SUB, RMDI_AND, RMDI_OR };
 
@@ -132,64 +141,68 @@ bool rmdi_explore_fault(rmdi_site *site, const char *name);
 void rmdi_explore_here(rmdi_site *site);
 
 /* All sites of a program lie in one list that the linker makes. */
-#define RMDI_SITE(operation_, object_)                                                         \
-    __extension__({                                                                            \
-        static rmdi_site site_ = { __FILE__, __LINE__, operation_, object_, 0 };               \
-        static rmdi_site *const listed_ __attribute__((section("rmdi_sites"), used)) = &site_; \
-        (void)listed_;                                                                         \
-        &site_;                                                                                \
+#define RMDI_SITE(operation_, object_)                                                             \
+    __extension__({                                                                                \
+        static rmdi_site rmdi_site_ = { __FILE__, __LINE__, operation_, object_, RMDI_INSIDE, 0 }; \
+        static rmdi_site *const rmdi_listed_                                                       \
+            __attribute__((section("rmdi_sites"), used)) = &rmdi_site_;                            \
+        (void)rmdi_listed_;                                                                        \
+        &rmdi_site_;                                                                               \
     })
 
 /* The type behind p without _Atomic, and its values as 64 bits and back. */
 #define RMDI_VALUE(p) __typeof__((void)0, *(p))
-#define RMDI_TO_BITS(p, value)                                    \
-    __extension__({                                               \
-        RMDI_VALUE(p) value_ = (value);                           \
-        uint64_t bits_ = 0;                                       \
-        _Static_assert(sizeof value_ <= sizeof bits_, "8 bytes"); \
-        __builtin_memcpy(&bits_, &value_, sizeof value_);         \
-        bits_;                                                    \
+#define RMDI_TO_BITS(p, value)                                              \
+    __extension__({                                                         \
+        RMDI_VALUE(p) rmdi_value_ = (value);                                \
+        uint64_t rmdi_bits_ = 0;                                            \
+        _Static_assert(sizeof rmdi_value_ <= sizeof rmdi_bits_, "8 bytes"); \
+        __builtin_memcpy(&rmdi_bits_, &rmdi_value_, sizeof rmdi_value_);    \
+        rmdi_bits_;                                                         \
     })
-#define RMDI_FROM_BITS(p, bits)                     \
-    __extension__({                                 \
-        uint64_t from_ = (bits);                    \
-        RMDI_VALUE(p) to_;                          \
-        __builtin_memcpy(&to_, &from_, sizeof to_); \
-        to_;                                        \
+#define RMDI_FROM_BITS(p, bits)                                    \
+    __extension__({                                                \
+        uint64_t rmdi_from_ = (bits);                              \
+        RMDI_VALUE(p) rmdi_to_;                                    \
+        __builtin_memcpy(&rmdi_to_, &rmdi_from_, sizeof rmdi_to_); \
+        rmdi_to_;                                                  \
     })
-#define RMDI_RMW(name, operation, p, value, order)                                          \
-    __extension__({                                                                         \
-        __auto_type p_ = (p);                                                               \
-        RMDI_FROM_BITS(p_, rmdi_explore_rmw(RMDI_SITE(name, #p), p_, sizeof *p_, operation, \
-                                            RMDI_TO_BITS(p_, value), order));               \
+#define RMDI_RMW(name, operation, p, value, order)                                                 \
+    __extension__({                                                                                \
+        __auto_type rmdi_p_ = (p);                                                                 \
+        RMDI_FROM_BITS(rmdi_p_, rmdi_explore_rmw(RMDI_SITE(name, #p), rmdi_p_, sizeof *rmdi_p_,    \
+                                                 operation, RMDI_TO_BITS(rmdi_p_, value), order)); \
     })
-#define RMDI_CAS(name, p, expected, value, success, failure, weak)                      \
-    __extension__({                                                                     \
-        __auto_type p_ = (p);                                                           \
-        __auto_type expected_ = (expected);                                             \
-        uint64_t found_ = RMDI_TO_BITS(p_, *expected_);                                 \
-        bool done_ = rmdi_explore_cas(RMDI_SITE(name, #p), p_, sizeof *p_, &found_,     \
-                                      RMDI_TO_BITS(p_, value), success, failure, weak); \
-        if (!done_)                                                                     \
-            *expected_ = RMDI_FROM_BITS(p_, found_);                                    \
-        done_;                                                                          \
+#define RMDI_CAS(name, p, expected, value, success, failure, weak)                              \
+    __extension__({                                                                             \
+        __auto_type rmdi_p_ = (p);                                                              \
+        __auto_type rmdi_expected_ = (expected);                                                \
+        uint64_t rmdi_found_ = RMDI_TO_BITS(rmdi_p_, *rmdi_expected_);                          \
+        bool rmdi_done_ = rmdi_explore_cas(RMDI_SITE(name, #p), rmdi_p_, sizeof *rmdi_p_,       \
+                                           &rmdi_found_, RMDI_TO_BITS(rmdi_p_, value), success, \
+                                           failure, weak);                                      \
+        if (!rmdi_done_)                                                                        \
+            *rmdi_expected_ = RMDI_FROM_BITS(rmdi_p_, rmdi_found_);                             \
+        rmdi_done_;                                                                             \
     })
 
-#define rmd_atomic_init(p, value)                                                          \
-    __extension__({                                                                        \
-        __auto_type p_ = (p);                                                              \
-        rmdi_explore_init(RMDI_SITE("init", #p), p_, sizeof *p_, RMDI_TO_BITS(p_, value)); \
+#define rmd_atomic_init(p, value)                                          \
+    __extension__({                                                        \
+        __auto_type rmdi_p_ = (p);                                         \
+        rmdi_explore_init(RMDI_SITE("init", #p), rmdi_p_, sizeof *rmdi_p_, \
+                          RMDI_TO_BITS(rmdi_p_, value));                   \
     })
-#define rmd_atomic_load(p, order)                                                            \
-    __extension__({                                                                          \
-        __auto_type p_ = (p);                                                                \
-        RMDI_FROM_BITS(p_, rmdi_explore_load(RMDI_SITE("load", #p), p_, sizeof *p_, order)); \
+#define rmd_atomic_load(p, order)                                                                  \
+    __extension__({                                                                                \
+        __auto_type rmdi_p_ = (p);                                                                 \
+        RMDI_FROM_BITS(rmdi_p_,                                                                    \
+                       rmdi_explore_load(RMDI_SITE("load", #p), rmdi_p_, sizeof *rmdi_p_, order)); \
     })
-#define rmd_atomic_store(p, value, order)                                                   \
-    __extension__({                                                                         \
-        __auto_type p_ = (p);                                                               \
-        rmdi_explore_store(RMDI_SITE("store", #p), p_, sizeof *p_, RMDI_TO_BITS(p_, value), \
-                           order);                                                          \
+#define rmd_atomic_store(p, value, order)                                    \
+    __extension__({                                                          \
+        __auto_type rmdi_p_ = (p);                                           \
+        rmdi_explore_store(RMDI_SITE("store", #p), rmdi_p_, sizeof *rmdi_p_, \
+                           RMDI_TO_BITS(rmdi_p_, value), order);             \
     })
 #define rmd_atomic_exchange(p, value, order) RMDI_RMW("exchange", RMDI_EXCHANGE, p, value, order)
 #define rmd_atomic_add(p, value, order)      RMDI_RMW("add", RMDI_ADD, p, value, order)
@@ -203,18 +216,18 @@ void rmdi_explore_here(rmdi_site *site);
 #define rmd_fence(order) rmdi_explore_fence(RMDI_SITE("fence", #order), order)
 #define rmd_pause()      rmdi_explore_pause(RMDI_SITE("pause", ""))
 
-#define RMD_PLAIN(x)                                                              \
-    (*__extension__({                                                             \
-        __typeof__(x) *plain_ = &(x);                                             \
-        rmdi_explore_plain(RMDI_SITE("read", #x), plain_, sizeof *plain_, false); \
-        plain_;                                                                   \
+#define RMD_PLAIN(x)                                                                        \
+    (*__extension__({                                                                       \
+        __typeof__(x) *rmdi_plain_ = &(x);                                                  \
+        rmdi_explore_plain(RMDI_SITE("read", #x), rmdi_plain_, sizeof *rmdi_plain_, false); \
+        rmdi_plain_;                                                                        \
     }))
-#define RMD_PLAIN_SET(x, value)                                                     \
-    __extension__({                                                                 \
-        __typeof__(x) *target_ = &(x);                                              \
-        __typeof__(x) set_ = (value);                                               \
-        rmdi_explore_plain(RMDI_SITE("write", #x), target_, sizeof *target_, true); \
-        *target_ = set_;                                                            \
+#define RMD_PLAIN_SET(x, value)                                                               \
+    __extension__({                                                                           \
+        __typeof__(x) *rmdi_target_ = &(x);                                                   \
+        __typeof__(x) rmdi_set_ = (value);                                                    \
+        rmdi_explore_plain(RMDI_SITE("write", #x), rmdi_target_, sizeof *rmdi_target_, true); \
+        *rmdi_target_ = rmdi_set_;                                                            \
     })
 #define RMD_PLAIN_READS(p, bytes)  rmdi_explore_plain(RMDI_SITE("read", #p), p, bytes, false)
 #define RMD_PLAIN_WRITES(p, bytes) rmdi_explore_plain(RMDI_SITE("write", #p), p, bytes, true)

@@ -19,8 +19,10 @@
  * keep values (but for RMD_STATIC ones), no real time, no random numbers but Remuda's.
  *
  * What is found: RMD_ASSERT that does not hold, deadlock, lost wake-up, livelock, data race, use of
- * freed memory, memory that is left at the end, and a schedule that does not repeat. It finds bugs
- * and proves nothing; what the kernel does is modelled, not run.
+ * freed memory, memory that is left at the end (Remuda's, and that of malloc if the program is
+ * linked as pkg-config says), and a schedule that does not repeat. A crash, or exit() in a body,
+ * ends the program after a line that names the schedule: for that, signal handlers are set while
+ * it explores. It finds bugs and proves nothing; what the kernel does is modelled, not run.
  *
  * Sources: PCT: Burckhardt et al., ASPLOS 2010. Preemption bound: Musuvathi & Qadeer, PLDI 2007.
  * Vector clocks for races: Flanagan & Freund, PLDI 2009. Older values for loads: Norris & Demsky,
@@ -33,6 +35,12 @@
 #include <stdio.h>
 
 RMD_BEGIN
+
+#ifdef RMD_EXPLORE
+#define RMDI_EXPLORED_ONLY
+#else /* nothing would be seen, no assertion evaluated, and all would be well */
+#define RMDI_EXPLORED_ONLY __attribute__((error("compile with -DRMD_EXPLORE")))
+#endif
 
 /* How the next thread is chosen. */
 typedef enum rmd_explore_strategy {
@@ -75,7 +83,7 @@ typedef struct rmd_explore_result {
     uint64_t traces;    /* schedules that differ in what happened */
     bool complete;      /* EXHAUSTIVE: all of them were run */
     char message[512];  /* what was wrong, with the place */
-    char token[512];    /* give it as `replay` to repeat the failing schedule exactly */
+    char token[512];    /* give it as `replay`, in this build, to repeat the failing schedule */
     char shrunk[512];   /* the same for the shortened one; "" if it is too long to be written */
     unsigned switches;  /* of threads in the shortened one */
 } rmd_explore_result;
@@ -100,6 +108,7 @@ typedef struct rmd_explore_options {
     const char *command;        /* for the report: what a token must follow to be replayed, as
                                * "./test --replay"; NULL: "replay with". Borrowed */
     FILE *report;               /* where a failure is told, NULL: stderr. Borrowed */
+    bool show_inside;           /* all steps inside Remuda, too */
     bool quiet;                 /* tell nothing: result is enough */
     rmd_explore_result *result; /* NULL: not wanted */
 } rmd_explore_options;
@@ -109,7 +118,7 @@ typedef struct rmd_explore_options {
  * NULL. Blocks; one call at a time in a process; from a thread that is not a fiber of an
  * exploration. */
 RMD_API int rmd_explore(void (*body)(void *arg), void *arg, const rmd_explore_options *options)
-    RMD_NODISCARD;
+    RMD_NODISCARD RMDI_EXPLORED_ONLY;
 
 /* ---- inside a body ---- */
 

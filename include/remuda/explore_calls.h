@@ -16,9 +16,9 @@ void rmdi_explore_call(rmdi_site *site);
 #define RMDI_CALL(call, text)                   \
     __extension__({                             \
         rmdi_explore_call(RMDI_SITE("", text)); \
-        __auto_type result_ = (call);           \
+        __auto_type rmdi_result_ = (call);      \
         rmdi_explore_call(NULL);                \
-        result_;                                \
+        rmdi_result_;                           \
     })
 
 #define rmd_lock_acquire(lock, deadline) \

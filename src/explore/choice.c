@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "explore/choice.h"
 
+#include "explore/heap.h"
 #include "explore/vclock.h"
 
 #include <stdlib.h>
@@ -12,6 +13,12 @@ enum { DEPTH_MAX = 16, THREAD_CODE = 1 /* + its number */ };
 typedef struct branch {
     uint32_t ways, taken;
 } branch;
+
+/* PCT: at which step whoever runs gets another priority, and which. */
+typedef struct change {
+    uint32_t step;
+    int priority;
+} change;
 
 static struct {
     const rmdi_plan *plan;
@@ -27,7 +34,7 @@ static struct {
     /* PCT */
     int priority[RMDI_FIBERS_MAX];
     int lowest;
-    uint32_t changes[DEPTH_MAX];
+    change changes[DEPTH_MAX]; /* the next one is the last */
     unsigned changes_len;
 } now;
 
@@ -71,11 +78,13 @@ unsigned rmdi_choice_calm(void)
 
 static int later_first(const void *a, const void *b)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? 1 : x > y ? -1 : 0;
+    const change *x = a, *y = b;
+    return x->step < y->step ? 1 : x->step > y->step ? -1 : 0;
 }
 
-/* Priorities above the depth, in random order; changes give the ones below it. */
+/* Priorities above the depth, in random order; changes give the ones below it. A later change may
+ * give a higher one than an earlier change, or a lower one: else two threads could not
+ * alternate. */
 static void begin_pct(const rmdi_plan *plan)
 {
     for (int i = 0; i < RMDI_FIBERS_MAX; i++)
@@ -88,7 +97,7 @@ static void begin_pct(const rmdi_plan *plan)
     now.lowest = -DEPTH_MAX;
     now.changes_len = plan->depth > DEPTH_MAX ? DEPTH_MAX : plan->depth ? plan->depth - 1 : 0;
     for (unsigned i = 0; i < now.changes_len; i++)
-        now.changes[i] = 1 + below(plan->length ? plan->length : 1);
+        now.changes[i] = (change){ 1 + below(plan->length ? plan->length : 1), -1 - (int)i };
     qsort(now.changes, now.changes_len, sizeof *now.changes, later_first);
 }
 
@@ -124,8 +133,8 @@ const rmdi_choice *rmdi_choice_recorded(size_t *len)
 
 void rmdi_choice_end(void)
 {
-    free(record.choices);
-    free(tree.path);
+    rmdi_real_free(record.choices);
+    rmdi_real_free(tree.path);
     memset(&record, 0, sizeof record);
     memset(&tree, 0, sizeof tree);
 }
@@ -137,7 +146,7 @@ static void note(uint32_t what)
     if (record.wanted && what) {
         if (record.len == record.room) {
             size_t room = record.room ? 2 * record.room : 256;
-            rmdi_choice *grown = realloc(record.choices, room * sizeof *grown);
+            rmdi_choice *grown = rmdi_real_realloc(record.choices, room * sizeof *grown);
             if (!grown)
                 return; /* the list is then cut: it does not repeat, and that is noticed */
             record.choices = grown;
@@ -170,7 +179,7 @@ static branch *new_branch(unsigned ways)
 {
     if (tree.len == tree.room) {
         size_t room = tree.room ? 2 * tree.room : 1024;
-        branch *grown = realloc(tree.path, room * sizeof *grown);
+        branch *grown = rmdi_real_realloc(tree.path, room * sizeof *grown);
         if (!grown)
             return NULL;
         tree.path = grown;
@@ -298,8 +307,8 @@ static unsigned choose_pct(uint32_t set, uint32_t resting, unsigned current)
 {
     if (resting >> current & 1)
         now.priority[current] = --now.lowest;
-    while (now.changes_len && now.steps >= now.changes[now.changes_len - 1])
-        now.priority[current] = -(int)now.changes_len--;
+    while (now.changes_len && now.steps >= now.changes[now.changes_len - 1].step)
+        now.priority[current] = now.changes[--now.changes_len].priority;
     unsigned best = (unsigned)__builtin_ctz(set);
     for (uint32_t rest = set; rest; rest &= rest - 1) {
         unsigned i = (unsigned)__builtin_ctz(rest);

@@ -17,7 +17,7 @@ static struct {
     uint32_t changes; /* whoever polls is parked on it */
 } d;
 
-static rmdi_site poll_site = { "the kernel", 0, "poll", "", 0 };
+static rmdi_site poll_site = { "the kernel", 0, "poll", "", false, 0 };
 
 void rmdi_descriptors_begin(void)
 {

@@ -98,7 +98,10 @@ bool rmdi_explore_cas(rmdi_site *site, volatile void *p, unsigned size, uint64_t
     if (!rmdi_running)
         return rmdi_memory_cas(p, size, expected, value, success, failure, weak, &is_old);
     rmdi_step(site);
-    rmdi_race_atomic(site, p, size, true);
+    rmdi_memory_flush(rmdi_running);
+    rmdi_race_atomic(site, p, size, false);
+    if (memcmp((const void *)(uintptr_t)p, expected, size) == 0) /* else it can but fail: a read */
+        rmdi_race_atomic(site, p, size, true);
     bool done = rmdi_memory_cas(p, size, expected, value, success, failure, weak, &is_old);
     rmdi_happened(site, done ? value : *expected,
                   done     ? "done"
@@ -142,9 +145,11 @@ void rmdi_explore_plain(rmdi_site *site, const volatile void *p, size_t bytes, b
 void rmdi_explore_assert(rmdi_site *site, bool held)
 {
     site->hits++;
-    if (rmdi_running && !held)
-        rmdi_found(RMD_EXPLORE_ASSERTION, site, "assertion failed at %s:%d: %s",
-                   rmdi_trace_file(site), site->line, site->object);
+    if (!rmdi_running || held)
+        return;
+    rmdi_trace_call(rmdi_running, site);
+    rmdi_found(RMD_EXPLORE_ASSERTION, site, "assertion failed at %s:%d: %s", rmdi_trace_file(site),
+               site->line, site->object);
 }
 
 bool rmdi_explore_fault(rmdi_site *site, const char *name)
@@ -161,9 +166,9 @@ bool rmdi_explore_fault(rmdi_site *site, const char *name)
 
 /* ---- what a body calls ---- */
 
-static rmdi_site start_site = { "the explorer", 0, "start", "", 0 };
-static rmdi_site join_site = { "the explorer", 0, "join", "", 0 };
-static rmdi_site point_site = { "the explorer", 0, "point", "", 0 };
+static rmdi_site start_site = { "the explorer", 0, "start", "", false, 0 };
+static rmdi_site join_site = { "the explorer", 0, "join", "", false, 0 };
+static rmdi_site point_site = { "the explorer", 0, "point", "", false, 0 };
 
 static rmd_explore_thread *start(void (*fn)(void *arg), void *arg, const char *name, bool killable)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The exploration: schedule after schedule, and what is told of one that fails. */
+#include "explore/crash.h"
 #include "explore/heap.h"
 #include "explore/memory.h"
 #include "explore/shrink.h"
@@ -109,6 +110,7 @@ static rmdi_plan plan_of(const exploration *e, uint64_t n)
 
 static void run(const exploration *e, const rmdi_plan *plan, rmdi_verdict *verdict)
 {
+    rmdi_crash_in(plan, e->result.schedules + 1);
     rmdi_schedule_run(e->subject.body, e->subject.arg, plan, &e->limits, verdict);
 }
 
@@ -135,7 +137,7 @@ static void show(const exploration *e, const rmdi_verdict *verdict)
 {
     if (!e->report)
         return;
-    rmdi_trace_print(e->report);
+    rmdi_trace_print(e->report, e->options.show_inside);
     fprintf(e->report, "        %s\n", verdict->message);
 }
 
@@ -157,7 +159,8 @@ static void found_difference(exploration *e, const rmdi_plan *plan, uint64_t has
     e->result.verdict = RMD_EXPLORE_DIFFERS;
     snprintf(e->result.message, sizeof e->result.message,
              "the same choices led to another schedule: something depends on static variables, "
-             "real time, addresses or uninitialized memory");
+             "real time, addresses or uninitialized memory%s",
+             e->options.replay ? "; or the token is of another build of the program" : "");
     rmdi_token_write(plan, hash, e->result.token, sizeof e->result.token);
     tell(e);
 }
@@ -169,7 +172,7 @@ static void shorten(exploration *e, const rmdi_plan *plan, rmdi_verdict *verdict
         return;
     if (!*e->result.token) /* EXHAUSTIVE has no seed that leads there */
         rmdi_token_write(&list, 0, e->result.token, sizeof e->result.token);
-    rmdi_shrink(&e->subject, &list, verdict->verdict);
+    rmdi_shrink(&e->subject, &list, verdict);
     rmdi_verdict again;
     run_recorded(e, &list, &again);
     if (again.verdict == verdict->verdict) {
@@ -307,11 +310,14 @@ static int open_all(exploration *e)
     if (err < 0)
         rmdi_schedule_close();
     rmdi_heap_may_fail(e->options.fail_allocations);
+    if (err == 0)
+        rmdi_crash_open(name_of(e), command_of(e));
     return err;
 }
 
 static void close_all(void)
 {
+    rmdi_crash_close();
     rmdi_statics_close();
     rmdi_heap_close();
     rmdi_schedule_close();

@@ -29,6 +29,30 @@ static unsigned char *marks; /* one for each grain */
 static size_t used, live_blocks, live_bytes;
 static bool active, may_fail;
 
+/* ---- the C library's ---- */
+
+/* With -Wl,--wrap=malloc and so on the linker makes these; else they are NULL. */
+extern __typeof__(malloc) __real_malloc __attribute__((weak));
+extern __typeof__(realloc) __real_realloc __attribute__((weak));
+extern __typeof__(free) __real_free __attribute__((weak));
+
+void *rmdi_real_malloc(size_t bytes)
+{
+    return __real_malloc ? __real_malloc(bytes) : malloc(bytes);
+}
+
+void *rmdi_real_realloc(void *p, size_t bytes)
+{
+    return __real_realloc ? __real_realloc(p, bytes) : realloc(p, bytes);
+}
+
+void rmdi_real_free(void *p)
+{
+    __real_free ? __real_free(p) : free(p);
+}
+
+/* ---- ours ---- */
+
 static void mark(void *p, size_t bytes, unsigned char as)
 {
     memset(marks + (size_t)((char *)p - arena) / GRAIN, as, (bytes + GRAIN - 1) / GRAIN);
@@ -43,7 +67,7 @@ static void *take(void *ctx, size_t bytes)
 {
     (void)ctx;
     if (!active)
-        return malloc(bytes);
+        return rmdi_real_malloc(bytes);
     size_t whole = sizeof(header) + ((bytes + GRAIN - 1) & ~(size_t)(GRAIN - 1));
     if (whole < bytes || whole > ARENA_BYTES - used || (may_fail && rmdi_fault_happens()))
         return NULL;
@@ -61,7 +85,7 @@ static void give(void *ctx, void *p)
 {
     (void)ctx;
     if (!is_ours(p)) {
-        free(p);
+        rmdi_real_free(p);
         return;
     }
     header *h = (header *)p - 1;
@@ -77,7 +101,7 @@ static void give(void *ctx, void *p)
 static void *retake(void *ctx, void *p, size_t bytes)
 {
     if (p && !is_ours(p))
-        return realloc(p, bytes);
+        return rmdi_real_realloc(p, bytes);
     void *q = take(ctx, bytes);
     if (q && p) {
         size_t before = ((header *)p - 1)->bytes;
@@ -86,6 +110,40 @@ static void *retake(void *ctx, void *p, size_t bytes)
     }
     return q;
 }
+
+/* ---- the explored program's ---- */
+
+void *__wrap_malloc(size_t bytes);
+void *__wrap_calloc(size_t n, size_t bytes);
+void *__wrap_realloc(void *p, size_t bytes);
+void __wrap_free(void *p);
+
+void *__wrap_malloc(size_t bytes)
+{
+    return rmdi_running ? take(NULL, bytes) : rmdi_real_malloc(bytes);
+}
+
+void *__wrap_calloc(size_t n, size_t bytes)
+{
+    size_t whole;
+    if (__builtin_mul_overflow(n, bytes, &whole))
+        return NULL;
+    void *p = __wrap_malloc(whole);
+    return p ? memset(p, 0, whole) : NULL;
+}
+
+void *__wrap_realloc(void *p, size_t bytes)
+{
+    return rmdi_running || is_ours(p) ? retake(NULL, p, bytes) : rmdi_real_realloc(p, bytes);
+}
+
+void __wrap_free(void *p)
+{
+    if (p)
+        give(NULL, p);
+}
+
+/* ---- schedules ---- */
 
 int rmdi_heap_open(void)
 {

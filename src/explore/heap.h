@@ -22,4 +22,10 @@ size_t rmdi_heap_left(size_t *bytes);
 
 bool rmdi_heap_was_freed(const volatile void *p);
 
+/* The C library's, for the explorer itself: the explored program's malloc() may be ours, too, if it
+ * is linked so (remuda-explore.pc does it). */
+void *rmdi_real_malloc(size_t bytes);
+void *rmdi_real_realloc(void *p, size_t bytes);
+void rmdi_real_free(void *p);
+
 #endif

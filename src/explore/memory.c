@@ -37,6 +37,7 @@
  * Parking orders nothing. A thread's own time moves on at each release. */
 #include "explore/memory.h"
 
+#include "explore/heap.h"
 #include "explore/race.h"
 #include "explore/trace.h"
 
@@ -129,9 +130,10 @@ static void *take_bytes(size_t bytes)
     if (!chunk || chunk->used + bytes > CHUNK_BYTES) {
         struct chunk *next = chunk ? chunk->next : first_chunk;
         if (!next) {
-            next = calloc(1, sizeof *next);
+            next = rmdi_real_malloc(sizeof *next);
             if (!next)
                 rmdi_found(RMD_EXPLORE_ASSERTION, NULL, "no memory for the explorer itself");
+            next->next = NULL;
             *(chunk ? &chunk->next : &first_chunk) = next;
         }
         next->used = 0;
@@ -154,7 +156,7 @@ void rmdi_memory_end(void)
 {
     while (first_chunk) {
         struct chunk *next = first_chunk->next;
-        free(first_chunk);
+        rmdi_real_free(first_chunk);
         first_chunk = next;
     }
     chunk = NULL;

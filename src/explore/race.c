@@ -67,6 +67,7 @@ static const char *kind(const memory_access *a)
 
 static _Noreturn void found_race(const memory_access *before, const memory_access *mine)
 {
+    rmdi_trace_call(rmdi_running, mine->site); /* not done, but it is what the trace leads to */
     rmdi_found(RMD_EXPLORE_RACE, mine->site,
                "data race on %s: %s by %s at %s:%d, %s by %s at %s:%d, and nothing orders them",
                *mine->site->object ? mine->site->object : "memory", kind(before),
@@ -130,10 +131,13 @@ static void touch(const rmdi_site *site, const volatile void *p, size_t bytes, b
 
 static void check_life(const rmdi_site *site, const volatile void *p)
 {
-    if (rmdi_heap_was_freed(p))
+    bool freed = rmdi_heap_was_freed(p);
+    const rmdi_fiber *owner = rmdi_fiber_left(p);
+    if (freed || owner)
+        rmdi_trace_call(rmdi_running, site);
+    if (freed)
         rmdi_found(RMD_EXPLORE_FREED, site, "%s uses %s at %s:%d, which was freed",
                    rmdi_running->name, site->object, rmdi_trace_file(site), site->line);
-    const rmdi_fiber *owner = rmdi_fiber_left(p);
     if (owner)
         rmdi_found(RMD_EXPLORE_FREED, site,
                    "%s uses %s at %s:%d, in a function of %s that has returned", rmdi_running->name,

@@ -87,6 +87,12 @@ bool rmdi_is_on_a_stack(const volatile void *p)
     return (uintptr_t)p - (uintptr_t)stacks < RMDI_FIBERS_MAX * stack_stride();
 }
 
+bool rmdi_fiber_overflows(const void *p)
+{
+    uintptr_t at = (uintptr_t)p - (uintptr_t)stacks;
+    return at < s.fibers * stack_stride() && at % stack_stride() < GUARD_BYTES;
+}
+
 const rmdi_fiber *rmdi_fiber_left(const volatile void *p)
 {
     uintptr_t at = (uintptr_t)p - (uintptr_t)stacks;
@@ -402,7 +408,7 @@ void rmdi_fiber_rest(void)
 
 static void run_fiber(void *arg)
 {
-    static rmdi_site end_site = { "the explorer", 0, "end", "", 0 };
+    static rmdi_site end_site = { "the explorer", 0, "end", "", false, 0 };
     rmdi_fiber *self = arg;
     rmdi_sanitizer_arrive(NULL);
     self->fn(self->arg);

@@ -13,7 +13,6 @@
 enum {
     RMDI_STACK_BYTES = 64 * 1024,
     RMDI_BUFFER_MAX = 8, /* stores that a store buffer holds */
-    RMDI_NOBODY = RMDI_FIBERS_MAX,
 };
 
 typedef enum rmdi_fiber_state {
@@ -72,7 +71,7 @@ typedef struct rmd_explore_thread {
 typedef struct rmdi_limits {
     uint64_t steps_max;
     unsigned kills_max, faults_max;
-    bool fail_allocations, no_spurious, no_early_timeouts;
+    bool no_spurious, no_early_timeouts;
 } rmdi_limits;
 
 typedef struct rmdi_verdict {
@@ -123,6 +122,9 @@ int64_t rmdi_clock_read(void);
 
 /* Does one of the faults that the schedule may have happen now? */
 bool rmdi_fault_happens(void);
+
+/* Is p just below a fiber's stack? */
+bool rmdi_fiber_overflows(const void *p);
 
 /* See descriptors.c. */
 void rmdi_descriptors_begin(void);

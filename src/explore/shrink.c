@@ -26,9 +26,18 @@ bool rmdi_plan_recorded(const rmdi_plan *of, rmdi_plan *plan)
     return true;
 }
 
+/* The same failure, so that what is shown is what was found; not another assertion. Of those who
+ * wait it is no matter which step was the last. */
+static bool is_the_same(const rmdi_verdict *a, const rmdi_verdict *b)
+{
+    bool placed = a->verdict == RMD_EXPLORE_ASSERTION || a->verdict == RMD_EXPLORE_RACE ||
+                  a->verdict == RMD_EXPLORE_FREED;
+    return a->verdict == b->verdict && (!placed || a->site == b->site);
+}
+
 /* The plan without the piece, if that still fails: takes its place. */
 static bool try_without(const rmdi_subject *subject, rmdi_plan *plan, size_t from, size_t len,
-                        rmd_explore_verdict wanted)
+                        const rmdi_verdict *wanted)
 {
     rmdi_verdict verdict;
     rmdi_plan fewer = *plan, written;
@@ -41,7 +50,7 @@ static bool try_without(const rmdi_subject *subject, rmdi_plan *plan, size_t fro
     fewer.list_len = plan->list_len - len;
     rmdi_choice_record(true);
     rmdi_schedule_run(subject->body, subject->arg, &fewer, subject->limits, &verdict);
-    bool shorter = verdict.verdict == wanted && rmdi_plan_recorded(&fewer, &written);
+    bool shorter = is_the_same(&verdict, wanted) && rmdi_plan_recorded(&fewer, &written);
     free(list);
     if (!shorter)
         return false;
@@ -56,7 +65,7 @@ static bool try_without(const rmdi_subject *subject, rmdi_plan *plan, size_t fro
 
 /* Pieces of one size, from the end. True: something went. */
 static bool pass(const rmdi_subject *subject, rmdi_plan *plan, size_t size,
-                 rmd_explore_verdict wanted, unsigned *tries)
+                 const rmdi_verdict *wanted, unsigned *tries)
 {
     bool any = false;
     for (size_t end = plan->list_len; end > 0 && *tries < TRIES_MAX;) {
@@ -68,7 +77,7 @@ static bool pass(const rmdi_subject *subject, rmdi_plan *plan, size_t size,
     return any;
 }
 
-bool rmdi_shrink(const rmdi_subject *subject, rmdi_plan *plan, rmd_explore_verdict verdict)
+bool rmdi_shrink(const rmdi_subject *subject, rmdi_plan *plan, const rmdi_verdict *verdict)
 {
     unsigned tries = 0;
     bool any = false;

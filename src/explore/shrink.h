@@ -13,8 +13,9 @@ typedef struct rmdi_subject {
 } rmdi_subject;
 
 /* plan is a list (taken from malloc, as is the result in its place) that leads to `verdict`: takes
- * decisions out of it as long as it still does. False: without memory, the plan is as it was. */
-bool rmdi_shrink(const rmdi_subject *subject, rmdi_plan *plan, rmd_explore_verdict verdict);
+ * decisions out of it as long as it still does, at the same place. False: nothing could be taken
+ * out. */
+bool rmdi_shrink(const rmdi_subject *subject, rmdi_plan *plan, const rmdi_verdict *verdict);
 
 /* The decisions of the last recorded schedule as a plan of its own. False: no memory. */
 bool rmdi_plan_recorded(const rmdi_plan *of, rmdi_plan *plan);

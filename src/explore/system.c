@@ -14,9 +14,9 @@
 #include <errno.h>
 #include <time.h>
 
-static rmdi_site park_site = { "the kernel", 0, "park", "", 0 };
-static rmdi_site unpark_site = { "the kernel", 0, "unpark", "", 0 };
-static rmdi_site thread_site = { "the kernel", 0, "thread", "", 0 };
+static rmdi_site park_site = { "the kernel", 0, "park", "", false, 0 };
+static rmdi_site unpark_site = { "the kernel", 0, "unpark", "", false, 0 };
+static rmdi_site thread_site = { "the kernel", 0, "thread", "", false, 0 };
 
 /* The door has said where it stands; if not, it is the kernel's. */
 static rmdi_site *here(rmdi_site *otherwise)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "explore/trace.h"
 
+#include "explore/heap.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    SHOWN_WHOLE = 160, /* events: a trace of no more is shown as it is */
-    SHOWN_TAIL = 30,   /* of a longer one the last ones are, */
-    FOLDED_MIN = 4,    /* and of the rest no run of so many steps inside Remuda, */
-    SHOWN_HEAD = 60,   /* and of the steps that are left the first ones and the last ones */
+    FOLDED_MIN = 4,  /* steps inside Remuda, one after the other, are left out */
+    SHOWN_HEAD = 60, /* of the steps that are left the first ones and the last ones are shown */
     SHOWN_MAX = 240,
     EVENTS_MAX = 100000,
     NAMED_MAX = 64,
@@ -42,7 +42,7 @@ void rmdi_trace_begin(void)
 
 void rmdi_trace_end(void)
 {
-    free(trace.events);
+    rmdi_real_free(trace.events);
     memset(&trace, 0, sizeof trace);
 }
 
@@ -50,7 +50,8 @@ static event *new_event(const rmdi_fiber *fiber)
 {
     if (trace.len == trace.room) {
         size_t room = trace.room ? 2 * trace.room : 256;
-        event *grown = room <= EVENTS_MAX ? realloc(trace.events, room * sizeof *grown) : NULL;
+        event *grown = room <= EVENTS_MAX ? rmdi_real_realloc(trace.events, room * sizeof *grown)
+                                          : NULL;
         if (!grown)
             return NULL; /* the rest is not shown */
         trace.events = grown;
@@ -150,38 +151,35 @@ static void print_event(FILE *to, size_t number, const event *e)
 
 static bool is_inside(const event *e)
 {
-    return e->site && strncmp(rmdi_trace_file(e->site), "src/", 4) == 0;
+    return e->site && e->site->inside;
 }
 
 /* How many steps inside Remuda begin with this one. */
-static size_t run_inside(size_t from, size_t end)
+static size_t run_inside(size_t from)
 {
     size_t n = 0;
-    while (from + n < end && is_inside(&trace.events[from + n]))
+    while (from + n < trace.len && is_inside(&trace.events[from + n]))
         n++;
     return n;
 }
 
-/* How many of a long trace are left out from this one on. */
-static size_t left_out(size_t i, size_t shown)
+/* How many are left out from this one on. */
+static size_t left_out(size_t i, size_t shown, bool inside_too)
 {
-    size_t tail = trace.len > SHOWN_TAIL ? trace.len - SHOWN_TAIL : 0;
-    if (trace.len <= SHOWN_WHOLE || i >= tail)
-        return 0;
-    size_t inside = run_inside(i, tail);
+    size_t inside = inside_too ? 0 : run_inside(i);
     if (inside >= FOLDED_MIN)
         return inside;
     bool far = shown > SHOWN_HEAD && trace.len - i > SHOWN_MAX - SHOWN_HEAD;
     return far ? trace.len - i - (SHOWN_MAX - SHOWN_HEAD) : 0;
 }
 
-void rmdi_trace_print(FILE *to)
+void rmdi_trace_print(FILE *to, bool inside_too)
 {
     size_t shown = 0;
     name_of_large(0);
     fprintf(to, "  %4s  %-15s  %-36s %s\n", "step", "thread", "place", "what it did");
     for (size_t i = 0; i < trace.len;) {
-        size_t out = left_out(i, shown++);
+        size_t out = left_out(i, shown++, inside_too);
         if (out)
             fprintf(to, "        ... %zu more ...\n", out);
         else

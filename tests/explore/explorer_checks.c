@@ -275,6 +275,110 @@ CHECK(token_of_another_body_differs)
     EXPECT(result.verdict == RMD_EXPLORE_DIFFERS);
 }
 
+/* ---- PCT ---- */
+
+static struct {
+    rmd_atomic(int) turns;
+    int too_many;
+} alternation;
+
+static void take_turn(int n)
+{
+    rmd_atomic_cas(&alternation.turns, &n, n + 1, RMD_SEQ_CST, RMD_SEQ_CST);
+}
+
+static void take_even_turns(void *arg)
+{
+    (void)arg;
+    take_turn(0);
+    take_turn(2);
+}
+
+static void take_odd_turns(void *arg)
+{
+    (void)arg;
+    take_turn(1);
+    take_turn(3);
+}
+
+static void never_alternate(void *arg)
+{
+    (void)arg;
+    rmd_atomic_init(&alternation.turns, 0);
+    run_together((void (*const[])(void *)){ take_even_turns, take_odd_turns }, NULL, 2);
+    RMD_ASSERT(rmd_atomic_load(&alternation.turns, RMD_RELAXED) < alternation.too_many);
+}
+
+/* The second turn may be had by priorities alone, each further one needs a change of them. */
+CHECK(pct_finds_what_its_depth_promises)
+{
+    for (unsigned depth = 1; depth <= 4; depth++)
+        for (int turns = 2; turns <= 4; turns++) {
+            rmd_explore_options options = { .strategy = RMD_EXPLORE_PCT,
+                                            .memory = RMD_MEMORY_SC,
+                                            .depth = depth };
+            alternation.too_many = turns;
+            int found = check_explore(never_alternate, NULL, &options, &result);
+            if (!EXPECT(found == (depth >= (unsigned)turns - 1)))
+                printf("      %d turns, depth %u\n", turns, depth);
+        }
+}
+
+/* ---- shortening ---- */
+
+/* The ordinary course fails in one place, another one in another. */
+static void fail_in_two_places(void *arg)
+{
+    (void)arg;
+    unsigned way = rmd_explore_choose(16);
+    RMD_ASSERT(way != 15);
+    RMD_ASSERT(way != 0 || rmd_explore_choose(2) == 1);
+}
+
+CHECK(shortened_is_the_same_failure)
+{
+    bool far = false;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        rmd_explore_result again;
+        EXPECT(explore(fail_in_two_places, (rmd_explore_options){ .seed = seed }) == 1);
+        rmd_explore_options options = { .replay = result.shrunk };
+        EXPECT(check_explore(fail_in_two_places, NULL, &options, &again) == 1);
+        EXPECT(strcmp(again.message, result.message) == 0);
+        far |= strstr(result.message, "way != 15") != NULL;
+    }
+    EXPECT(far);
+}
+
+/* ---- what is shown ---- */
+
+static void read_ahead(void *arg)
+{
+    RMD_ASSERT(RMD_PLAIN(*(int *)arg) < 2);
+}
+
+static void write_ahead(void *arg)
+{
+    RMD_PLAIN_SET(*(int *)arg, 1);
+}
+
+static void race_ahead(void *arg)
+{
+    int value = 0;
+    (void)arg;
+    run_together((void (*const[])(void *)){ write_ahead, read_ahead }, &value, 2);
+}
+
+/* The access that makes it a race is not done, but it is what everybody looks for. */
+CHECK(the_last_step_of_a_race_is_shown)
+{
+    char text[4096] = "";
+    FILE *report = fmemopen(text, sizeof text - 1, "w");
+    rmd_explore_options options = { .size = sizeof options, .report = report };
+    EXPECT(report && rmd_explore(race_ahead, NULL, &options) == 1);
+    fclose(report);
+    EXPECT(strstr(text, " write *(int *)arg\n") && strstr(text, " read *(int *)arg"));
+}
+
 /* ---- what is refused ---- */
 
 static int nested_err;
@@ -705,6 +809,40 @@ static void clear_and_use(void *arg)
 CHECK(cleared_memory_is_a_new_object)
 {
     EXPECT(explore(clear_and_use, (rmd_explore_options){ .schedules = 2000 }) == 0);
+}
+
+/* ---- what is no race ---- */
+
+static uint32_t expected_first;
+
+static void compare_and_swap(void *arg)
+{
+    uint32_t expected = expected_first;
+    (void)arg;
+    rmd_atomic_cas(&zeroed.word, &expected, 7, RMD_RELAXED, RMD_RELAXED);
+}
+
+static void copy_it(void *arg)
+{
+    (void)arg;
+    RMD_PLAIN_READS(&zeroed, sizeof zeroed);
+}
+
+static void swap_and_copy(void *arg)
+{
+    (void)arg;
+    rmd_atomic_init(&zeroed.word, 0);
+    run_together((void (*const[])(void *)){ compare_and_swap, copy_it }, NULL, 2);
+}
+
+/* As it only reads, it and a plain read are no race. */
+CHECK(failing_cas_writes_nothing)
+{
+    expected_first = 5;
+    EXPECT(explore(swap_and_copy, (rmd_explore_options){ .schedules = 2000 }) == 0);
+    expected_first = 0;
+    EXPECT(explore(swap_and_copy, (rmd_explore_options){ .schedules = 2000 }) == 1);
+    EXPECT(result.verdict == RMD_EXPLORE_RACE);
 }
 
 /* ---- places ---- */

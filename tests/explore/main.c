@@ -72,6 +72,7 @@ static int explore(const harness *h, bool broken, rmd_explore_options options,
     snprintf(command, sizeof command, "%s --replay %s%s", program, h->name,
              h->planted && !broken ? "+" : "");
     options.size = sizeof options;
+    options.show_inside = true;
     options.name = h->name;
     options.command = command;
     options.result = result;
@@ -218,14 +219,26 @@ static void run_planted(const harness *h)
     total.failed += (unsigned)!found + (unsigned)!clean;
 }
 
+/* The path from the root of Remuda's source, if it is below src/; NULL: it is not. Files have names
+ * as the compiler was given them, from some build folder: this one's tells how. */
+static const char *in_src(const char *file)
+{
+    const char *here = __FILE__;
+    while (strncmp(here, "../", 3) == 0)
+        here += 3;
+    size_t root = strlen(here) - strlen("tests/explore/main.c");
+    bool inside = strncmp(file, here, root) == 0 && strncmp(file + root, "src/", 4) == 0;
+    return inside ? file + root : NULL;
+}
+
 static void judge_source(void *ctx, const rmd_explore_coverage *source)
 {
+    const char *file = in_src(source->file);
     (void)ctx;
-    if (strncmp(source->file, "src/", 4) != 0)
+    if (!file)
         return;
     bool low = 100 * source->hit < COVERED_PERCENT * source->sites;
-    printf("%-5s %-34s %8u of %u places\n", low ? "LOW" : "hit", source->file, source->hit,
-           source->sites);
+    printf("%-5s %-34s %8u of %u places\n", low ? "LOW" : "hit", file, source->hit, source->sites);
     total.uncovered += low;
     total.sources++;
 }
@@ -234,8 +247,8 @@ static void print_missed(void *ctx, const char *file, int line, const char *oper
                          const char *object)
 {
     (void)ctx;
-    if (strncmp(file, "src/", 4) == 0)
-        printf("missed %s:%d: %s %s\n", file, line, operation, object);
+    if (in_src(file))
+        printf("missed %s:%d: %s %s\n", in_src(file), line, operation, object);
 }
 
 static int replay(const char *name, const char *token)
@@ -272,8 +285,10 @@ static int run_all(bool missed)
         fprintf(stderr, "%s: no harness has such a name; --list names them\n", program);
         return 2;
     }
-    if (wanted.names_len == 0)
+    if (wanted.names_len == 0) {
         rmd_explore_coverage_walk(judge_source, NULL);
+        total.failed += total.sources == 0; /* then nothing was judged */
+    }
     if (missed)
         rmd_explore_missed_walk(print_missed, NULL);
     printf("%u passed, %u failed, 0 skipped\n",

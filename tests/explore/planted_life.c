@@ -4,6 +4,9 @@
 #include "base/alloc.h"
 #include "small_lock.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* ---- one outcome ---- */
 
 /* A future completed by whoever is first. Looking and then storing lets both be first. */
@@ -280,6 +283,72 @@ PLANTED(freed_twice, RMD_EXPLORE_FREED)
 {
     shelf_init(broken);
     run_together((void (*const[])(void *)){ close_shelf, close_shelf }, NULL, 2);
+}
+
+/* ---- the C library's memory, as a user's program has it ---- */
+
+typedef struct counted {
+    rmd_atomic(int) refs;
+    int value;
+} counted;
+
+static void drop_node(counted *n)
+{
+    if (rmd_atomic_sub(&n->refs, 1, RMD_ACQ_REL) == 1)
+        free(n);
+}
+
+static void use_own_nodes(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 2; i++) { /* an address that came twice would look like a race */
+        counted *n = malloc(sizeof *n);
+        RMD_ASSERT(n);
+        rmd_atomic_init(&n->refs, 1);
+        RMD_PLAIN_SET(n->value, i);
+        drop_node(n);
+    }
+}
+
+static struct {
+    rmd_atomic(counted *) current;
+    bool broken;
+} library;
+
+static void read_node(void *arg)
+{
+    counted *n = rmd_atomic_load(&library.current, RMD_ACQUIRE);
+    use_own_nodes(arg);
+    RMD_ASSERT(rmd_atomic_load(&n->refs, RMD_RELAXED) > 0);
+    drop_node(n);
+}
+
+PLANTED(malloc_used_after_free, RMD_EXPLORE_FREED)
+{
+    counted *n = calloc(1, sizeof *n);
+    RMD_ASSERT(n);
+    rmd_atomic_store(&n->refs, broken ? 1 : 2, RMD_RELAXED); /* it was begun by calloc() */
+    rmd_atomic_init(&library.current, n);
+    run_together((void (*const[])(void *)){ read_node, read_node }, NULL, 2);
+}
+
+static void grow(void *arg)
+{
+    char *text = malloc(3);
+    (void)arg;
+    text = realloc(text, 20);
+    strcpy(text, "long enough");
+    if (library.broken && rmd_atomic_load(&library.current, RMD_ACQUIRE))
+        return;
+    rmd_atomic_store(&library.current, (counted *)(void *)text, RMD_RELEASE);
+    free(text);
+}
+
+PLANTED(malloc_not_freed_by_the_second, RMD_EXPLORE_LEAK)
+{
+    library.broken = broken;
+    rmd_atomic_init(&library.current, NULL);
+    run_together((void (*const[])(void *)){ grow, grow }, NULL, 2);
 }
 
 /* ---- allocations that fail ---- */
