@@ -9,12 +9,15 @@
 #include <remuda/census.h>
 #include <remuda/command.h>
 #include <remuda/condition.h>
+#include <remuda/context.h>
 #include <remuda/deadline.h>
 #include <remuda/descriptor.h>
 #include <remuda/error.h>
 #include <remuda/event.h>
+#include <remuda/executor.h>
 #include <remuda/future.h>
 #include <remuda/group.h>
+#include <remuda/local.h>
 #include <remuda/lock.h>
 #include <remuda/loop.h>
 #include <remuda/pool.h>

@@ -42,6 +42,18 @@ void rmdi_explore_call(rmdi_site *site);
 #define rmd_thread_join(thread, deadline) \
     RMDI_CALL((rmd_thread_join)(thread, deadline), "rmd_thread_join(" #thread ")")
 #define rmd_thread_stop(thread) RMDI_CALL((rmd_thread_stop)(thread), "rmd_thread_stop(" #thread ")")
+#define rmd_executor_call(executor, fn, arg, result, deadline)          \
+    RMDI_CALL((rmd_executor_call)(executor, fn, arg, result, deadline), \
+              "rmd_executor_call(" #executor ", " #fn ")")
+#define rmd_executor_post(executor, fn, arg, deadline)          \
+    RMDI_CALL((rmd_executor_post)(executor, fn, arg, deadline), \
+              "rmd_executor_post(" #executor ", " #fn ")")
+#define rmd_executor_close(executor) \
+    RMDI_CALL((rmd_executor_close)(executor), "rmd_executor_close(" #executor ")")
+#define rmd_executor_abort(executor) \
+    RMDI_CALL((rmd_executor_abort)(executor), "rmd_executor_abort(" #executor ")")
+#define rmd_executor_drain(executor, deadline) \
+    RMDI_CALL((rmd_executor_drain)(executor, deadline), "rmd_executor_drain(" #executor ")")
 #define rmd_select(what, n, deadline) \
     RMDI_CALL((rmd_select)(what, n, deadline), "rmd_select(" #what ")")
 #define rmd_fd_wait(fd, events, deadline) \

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* One pointer per thread. (The explorer brings its own: per thread of the exploration.) */
+/* A few pointers per thread. (The explorer brings its own: per thread of the exploration.) */
 #ifndef RMDI_BASE_LOCAL_H
 #define RMDI_BASE_LOCAL_H
 
-/* Where the calling thread's pointer lies; NULL is in it at first. It belongs to the sync floor:
- * see sync/self.h. Ask again after anything that may sleep: a coroutine may go on elsewhere. */
+enum { RMDI_LOCAL_POINTERS = 6 };
+
+/* Where the calling thread's pointers lie, the first of them; NULL is in all at first. They belong
+ * to the sync floor: see sync/self.c. Ask again after anything that may sleep: a coroutine may go
+ * on elsewhere. */
 void **rmdi_local(void);
 
 #endif

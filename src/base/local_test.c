@@ -8,13 +8,14 @@
 static void *look(void *mine)
 {
     void **local = rmdi_local();
-    CHECK(*local == NULL);
+    for (int i = 0; i < RMDI_LOCAL_POINTERS; i++)
+        CHECK(local[i] == NULL);
     *local = mine;
     CHECK(*rmdi_local() == mine);
     return local;
 }
 
-TEST(each_thread_has_a_pointer_of_its_own)
+TEST(each_thread_has_pointers_of_its_own)
 {
     pthread_t thread;
     int a, b;

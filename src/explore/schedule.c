@@ -49,6 +49,11 @@ unsigned rmdi_fiber_number(const rmdi_fiber *fiber)
     return (unsigned)(fiber - fibers);
 }
 
+unsigned rmdi_fiber_count(void)
+{
+    return s.fibers;
+}
+
 rmdi_fiber *rmdi_fiber_at(unsigned number)
 {
     return &fibers[number];
@@ -412,6 +417,10 @@ static void run_fiber(void *arg)
     rmdi_fiber *self = arg;
     rmdi_sanitizer_arrive(NULL);
     self->fn(self->arg);
+    for (void (*at_end)(void); (at_end = self->at_end);) {
+        self->at_end = NULL;
+        at_end();
+    }
     if (self->buffered) /* others may run before its last stores are seen */
         rmdi_step(&end_site);
     rmdi_memory_flush(self);

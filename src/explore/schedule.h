@@ -3,6 +3,7 @@
 #ifndef RMDI_EXPLORE_SCHEDULE_H
 #define RMDI_EXPLORE_SCHEDULE_H
 
+#include "base/local.h"
 #include "explore/choice.h"
 #include "explore/vclock.h"
 #include "port/context.h"
@@ -44,11 +45,12 @@ typedef struct rmd_explore_thread {
     void *(*start)(void *arg); /* of a thread of the system: see system.c */
     void *start_arg;
     char name[16];
-    rmdi_site *site;  /* where it is, or waits */
-    rmdi_site *call;  /* of Remuda, from the explored program; NULL: in none that is marked */
-    void *local;      /* of rmdi_local() */
-    char *detail;     /* of rmdi_error_swap() */
-    void *fake_stack; /* the address sanitizer's */
+    rmdi_site *site; /* where it is, or waits */
+    rmdi_site *call; /* of Remuda, from the explored program; NULL: in none that is marked */
+    void *local[RMDI_LOCAL_POINTERS];
+    void (*at_end)(void); /* of rmdi_thread_end_call(); NULL: nothing is to be called */
+    char *detail;         /* of rmdi_error_swap() */
+    void *fake_stack;     /* the address sanitizer's */
     /* waiting */
     const volatile void *word;
     uint32_t expected;
@@ -108,6 +110,7 @@ _Noreturn void rmdi_found(rmd_explore_verdict verdict, const rmdi_site *site, co
 
 unsigned rmdi_fiber_number(const rmdi_fiber *fiber);
 rmdi_fiber *rmdi_fiber_at(unsigned number);
+unsigned rmdi_fiber_count(void); /* in this schedule, those that have ended included */
 
 rmdi_fiber *rmdi_fiber_start(void (*fn)(void *arg), void *arg, const char *name, bool killable);
 void rmdi_fiber_join(rmdi_fiber *fiber);

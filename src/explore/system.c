@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The system that explored code sees, in place of port/futex.c, clock.c, thread.c, hooks.c,
- * base/random.c, base/local.c and port/cpu.c: the same functions, made of fibers and virtual
- * time. */
+/* The system that explored code sees, in place of port/futex.c, clock.c, thread.c, thread_end.c,
+ * hooks.c, base/random.c, base/local.c and port/cpu.c: the same functions, made of fibers and
+ * virtual time. */
 #include "base/local.h"
 #include "base/random.h"
 #include "explore/schedule.h"
@@ -10,6 +10,7 @@
 #include "port/futex.h"
 #include "port/hooks.h"
 #include "port/thread.h"
+#include "port/thread_end.h"
 
 #include <errno.h>
 #include <time.h>
@@ -158,6 +159,15 @@ unsigned rmdi_cpu_usable(void)
 
 /* ---- the rest ---- */
 
+int rmdi_thread_end_call(void (*fn)(void))
+{
+    if (rmdi_fault_happens())
+        return EAGAIN;
+    if (rmdi_running) /* else its end is that of the program */
+        rmdi_running->at_end = fn;
+    return 0;
+}
+
 int rmdi_hooks_set(void (*at_exit)(void), void (*in_child)(void))
 {
     (void)at_exit; /* a schedule neither exits nor forks */
@@ -167,8 +177,8 @@ int rmdi_hooks_set(void (*at_exit)(void), void (*in_child)(void))
 
 void **rmdi_local(void)
 {
-    static void *outside;
-    return rmdi_running ? &rmdi_running->local : &outside;
+    static void *outside[RMDI_LOCAL_POINTERS];
+    return rmdi_running ? rmdi_running->local : outside;
 }
 
 uint64_t rmdi_random(void)

@@ -17,7 +17,7 @@ int rmdi_hooks_set(void (*at_exit)(void), void (*in_child)(void))
             return err;
         __atomic_store_n(&forks_done, true, __ATOMIC_RELAXED);
     }
-    if (!__atomic_load_n(&exit_done, __ATOMIC_RELAXED)) {
+    if (at_exit && !__atomic_load_n(&exit_done, __ATOMIC_RELAXED)) {
         if (atexit(at_exit))
             return ENOMEM;
         __atomic_store_n(&exit_done, true, __ATOMIC_RELAXED);

@@ -1,58 +1,68 @@
 /* SPDX-License-Identifier: MIT */
-/* A thread that is not ours has no rmdi_self, and there is nobody to free one when it ends. All it
- * may need is a stop token, so the token's address itself, plus one, is its thread-local pointer.
- */
+/* A thread's own rmdi_self lies in its thread-local memory, so that it costs nothing to have one,
+ * needs no memory, and is there to the thread's last step; also in the child after a fork. What
+ * hangs on it (values) is cleaned up by whoever hung it there.
+ *
+ * The base floor gives pointers and knows no types of ours, so all members are pointers. */
 #include "sync/self.h"
 
 #include "base/local.h"
 
-enum { TOKEN_ONLY = 1 };
+typedef struct locals {
+    rmdi_self *present; /* NULL: own */
+    rmdi_self own;
+} locals;
 
-static rmdi_self *of_pointer(void *local)
+_Static_assert(sizeof(locals) == RMDI_LOCAL_POINTERS * sizeof(void *), "as many as there are");
+
+static locals *mine(void)
 {
-    return (uintptr_t)local & TOKEN_ONLY ? NULL : local;
+    return (locals *)(void *)rmdi_local();
 }
 
-static rmd_stop *token_of_pointer(void *local)
+rmdi_self *rmdi_self_now(void)
 {
-    rmdi_self *self = of_pointer(local);
-    if (self)
-        return self->stop;
-    return local ? (rmd_stop *)((uintptr_t)local - TOKEN_ONLY) : NULL;
+    locals *l = mine();
+    return l->present ? l->present : &l->own;
 }
 
-void *rmdi_self_swap(void *self)
+rmdi_self *rmdi_self_swap(rmdi_self *self)
 {
-    void **local = rmdi_local(), *before = *local;
-    *local = self;
+    locals *l = mine();
+    rmdi_self *before = l->present;
+    l->present = self;
     return before;
+}
+
+const void *rmdi_self_id(void)
+{
+    return rmdi_self_now();
+}
+
+bool rmdi_self_is_own(void)
+{
+    return !mine()->present;
 }
 
 struct rmdi_sleeper *rmdi_self_sleeper(void)
 {
-    rmdi_self *self = of_pointer(*rmdi_local());
-    return self ? self->sleeper : NULL;
+    return rmdi_self_now()->sleeper;
 }
 
 rmd_stop *rmdi_self_stop(void)
 {
-    return token_of_pointer(*rmdi_local());
+    return rmdi_self_now()->stop;
 }
 
 rmd_thread *rmdi_self_thread(void)
 {
-    rmdi_self *self = of_pointer(*rmdi_local());
-    return self ? self->thread : NULL;
+    return rmdi_self_now()->thread;
 }
 
 rmd_stop *rmd_stop_set(rmd_stop *stop)
 {
-    void **local = rmdi_local();
-    rmd_stop *before = token_of_pointer(*local);
-    rmdi_self *self = of_pointer(*local);
-    if (self)
-        self->stop = stop;
-    else
-        *local = stop ? (void *)((uintptr_t)stop + TOKEN_ONLY) : NULL;
+    rmdi_self *self = rmdi_self_now();
+    rmd_stop *before = self->stop;
+    self->stop = stop;
     return before;
 }

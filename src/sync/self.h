@@ -1,24 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-/* What a thread, or a coroutine, is to the sync floor: how it sleeps, what stops it, what it is.
- * A thread that is not ours has none, and is given the defaults. */
+/* What a thread, or a coroutine, is to the sync floor: how it sleeps, what stops it, what it is,
+ * what it carries. Every thread has one, zeroed at first, whoever has started it; a coroutine
+ * brings its own. */
 #ifndef RMDI_SYNC_SELF_H
 #define RMDI_SYNC_SELF_H
 
+#include <remuda/context.h>
 #include <remuda/stop.h>
 #include <remuda/thread.h>
 
 struct rmdi_sleeper;
+struct rmdi_values;
 
+/* Pointers only: see self.c. */
 typedef struct rmdi_self {
     struct rmdi_sleeper *sleeper; /* borrowed; NULL: the thread parks */
     rmd_stop *stop;               /* borrowed; NULL: nothing stops it */
     rmd_thread *thread;           /* borrowed; NULL: not one of rmd_thread_start() */
+    const rmd_binding *context;   /* borrowed; the innermost; NULL: nothing is bound */
+    struct rmdi_values *values;   /* its own: see local_value.h; NULL: it has none */
 } rmdi_self;
 
-/* Makes *self, which is borrowed, that of the calling thread. Returns what was there, to be given
- * back: it may be no pointer to an rmdi_self. For the start of a thread and the switch between
- * coroutines. */
-void *rmdi_self_swap(void *self);
+/* The calling thread's present one; never NULL. */
+rmdi_self *rmdi_self_now(void);
+
+/* Makes *self, which is borrowed, the present one; NULL: the thread's own. Returns what was there,
+ * to be given back, NULL for the thread's own. For the switch between coroutines, who are to be
+ * without values (rmdi_values_end) when they end. */
+rmdi_self *rmdi_self_swap(rmdi_self *self);
+
+/* Who is running: a thread, or a coroutine when it has brought its rmdi_self. The same for all its
+ * life, differs between live ones, never NULL. To be compared only. */
+const void *rmdi_self_id(void);
+
+/* Is the present one the thread's own? */
+bool rmdi_self_is_own(void);
 
 /* Of the calling thread; NULL as above. */
 struct rmdi_sleeper *rmdi_self_sleeper(void);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/park.h"
 #include "port/forked.h"
+#include "sync/local_value.h"
 
 #include <string.h>
 
@@ -49,9 +50,13 @@ static void *run_public(void *arg)
 {
     rmd_thread *thread = arg;
     uint64_t process = thread->process;
-    rmdi_self_swap(&thread->self);
+    rmdi_self *self = rmdi_self_now();
+    self->stop = &thread->stop;
+    self->thread = thread;
     thread->fn(thread->arg);
-    rmdi_self_swap(NULL);
+    rmdi_values_end(self); /* before `ended`: who joins it sees what their destructors did */
+    self->stop = NULL;
+    self->thread = NULL;
     /* fn has called fork(), and this is the child, which may have freed its copy of *thread. */
     if (!rmdi_process_is(process))
         return NULL;
@@ -78,7 +83,6 @@ static rmd_thread *new_thread(void (*fn)(void *arg), void *arg, const rmd_thread
     memcpy(thread->name, name, bytes);
     thread->fn = fn;
     thread->arg = arg;
-    thread->self = (rmdi_self){ .stop = &thread->stop, .thread = thread };
     thread->daemon = options && options->daemon;
     thread->process = rmdi_process_mark();
     return thread;

@@ -37,7 +37,6 @@ struct rmd_thread {
     rmdi_os_thread os;
     void (*fn)(void *arg);
     void *arg;
-    rmdi_self self;
     rmd_stop stop;
     rmdi_event ended;               /* fn has returned */
     rmd_atomic(uint32_t) collected; /* the system's thread was joined or detached */
@@ -52,6 +51,10 @@ struct rmd_thread {
 
 /* Starts it and puts it into the list. 0 or an errno value. */
 int rmdi_thread_list_start(rmd_thread *thread, void *(*run)(void *), size_t stack_bytes);
+
+/* From now on a child made by fork() is put right, also while there are no threads of ours. 0 or an
+ * errno value. */
+int rmdi_thread_list_watch_forks(void);
 
 /* Drops a reference; the last one frees it. */
 void rmdi_thread_drop(rmd_thread *thread);

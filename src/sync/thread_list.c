@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "port/hooks.h"
+#include "sync/local_value.h"
 
 #include <errno.h>
 
@@ -39,15 +40,16 @@ static void leave(void)
 
 static void forget_parents_threads(void)
 {
-    rmd_thread *self = rmdi_self_thread();
-    rmd_stop *stop = rmdi_self_stop();
+    rmdi_self *self = rmdi_self_now();
+    if (self->thread && self->stop == &self->thread->stop)
+        self->stop = NULL;
+    if (self->stop)
+        self->stop->waits = (rmdi_wait_list){ 0 };
+    self->thread = NULL;
+    self->sleeper = NULL;
     list.lock = (rmdi_lock){ 0 };
     list.threads = (rmdi_link){ 0 };
-    rmdi_self_swap(NULL);
-    if (!stop || (self && stop == &self->stop))
-        return;
-    stop->waits = (rmdi_wait_list){ 0 };
-    rmd_stop_set(stop);
+    rmdi_values_forked(self);
 }
 
 static void wait_at_exit(void)
@@ -55,6 +57,11 @@ static void wait_at_exit(void)
     rmd_stop_set(NULL); /* whatever became of the calling thread, the others are waited for */
     int err = rmd_threads_join_all(RMD_FOREVER);
     (void)err; /* RMD_EFORKED, in a child that the hook was not told of: nobody to wait for */
+}
+
+int rmdi_thread_list_watch_forks(void)
+{
+    return rmdi_hooks_set(NULL, forget_parents_threads);
 }
 
 /* ---- its threads ---- */
