@@ -17,9 +17,11 @@
 #include <remuda/executor.h>
 #include <remuda/future.h>
 #include <remuda/group.h>
+#include <remuda/guard.h>
 #include <remuda/local.h>
 #include <remuda/lock.h>
 #include <remuda/loop.h>
+#include <remuda/place.h>
 #include <remuda/pool.h>
 #include <remuda/select.h>
 #include <remuda/signals.h>

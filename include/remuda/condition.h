@@ -34,10 +34,11 @@ RMD_API int rmd_condition_open(rmd_condition **condition, rmd_lock *lock) RMD_NO
 RMD_API int rmd_condition_free(rmd_condition *condition);
 
 /* With the lock held: releases it, waits for a notification, acquires it again. It is held on every
- * return; getting it back may take longer than the deadline says, as long as others hold it.
- * Errors: RMD_ETIMEDOUT, RMD_ECANCELED (the thread's stop token fired: see stop.h), RMD_EINVAL
- * (NULL; the lock is not held). A notification that comes together with one of the first two
- * counts, and goes to another waiter or makes this one return 0. Blocks. */
+ * return; getting it back may take longer than the deadline says, as long as others hold it. A
+ * reentrant lock is released wholly, and then held as often as before. Errors: RMD_ETIMEDOUT,
+ * RMD_ECANCELED (the thread's stop token fired: see stop.h), RMD_EINVAL (NULL; the lock is not
+ * held, or it is reentrant and another thread holds it). A notification that comes together with
+ * one of the first two counts, and goes to another waiter or makes this one return 0. Blocks. */
 RMD_API int rmd_condition_wait(rmd_condition *condition, rmd_deadline deadline) RMD_NODISCARD;
 
 /* Wakes the one that has waited longest, or everybody; nobody, if nobody waits. Change what they
@@ -45,6 +46,14 @@ RMD_API int rmd_condition_wait(rmd_condition *condition, rmd_deadline deadline) 
  * Never blocks. */
 RMD_API int rmd_condition_notify_one(rmd_condition *condition);
 RMD_API int rmd_condition_notify_all(rmd_condition *condition);
+
+/* With RMD_DEBUG (lock.h) a wait passes its place, too. RMD_EDEADLK: the thread holds other locks
+ * under which this one, which it would acquire again, must not be acquired. */
+#if defined(RMD_DEBUG) && !defined(RMD_EXPLORE)
+#define rmd_condition_wait(condition, deadline) rmd_condition_wait_at(condition, deadline, RMD_HERE)
+#endif
+RMD_API int rmd_condition_wait_at(rmd_condition *condition, rmd_deadline deadline,
+                                  const rmd_place *place) RMD_NODISCARD;
 
 RMD_END
 

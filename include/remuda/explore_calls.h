@@ -24,6 +24,14 @@ void rmdi_explore_call(rmdi_site *site);
 #define rmd_lock_acquire(lock, deadline) \
     RMDI_CALL((rmd_lock_acquire)(lock, deadline), "rmd_lock_acquire(" #lock ")")
 #define rmd_lock_release(lock) RMDI_CALL((rmd_lock_release)(lock), "rmd_lock_release(" #lock ")")
+#define rmdi_with_lock(lock, deadline, error, place) \
+    RMDI_CALL((rmdi_with_lock)(lock, deadline, error, place), "RMD_WITH_LOCK(" #lock ")")
+#define rmdi_with_guard(guard, deadline, error, place) \
+    RMDI_CALL((rmdi_with_guard)(guard, deadline, error, place), "RMD_WITH_GUARD(" #guard ")")
+#define rmd_guard_acquire(guard, data, deadline) \
+    RMDI_CALL((rmd_guard_acquire)(guard, data, deadline), "rmd_guard_acquire(" #guard ")")
+#define rmd_guard_release(guard) \
+    RMDI_CALL((rmd_guard_release)(guard), "rmd_guard_release(" #guard ")")
 #define rmd_condition_wait(condition, deadline) \
     RMDI_CALL((rmd_condition_wait)(condition, deadline), "rmd_condition_wait(" #condition ")")
 #define rmd_condition_notify_one(condition) \

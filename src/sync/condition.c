@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "sync/lock_owner.h"
 
 int rmdi_condition_wait(rmdi_condition *condition, rmdi_lock *lock, rmd_deadline deadline)
 {
@@ -60,12 +61,20 @@ int rmd_condition_open(rmd_condition **condition, rmd_lock *lock)
 
 int rmd_condition_wait(rmd_condition *condition, rmd_deadline deadline)
 {
+    return rmd_condition_wait_at(condition, deadline, NULL);
+}
+
+int rmd_condition_wait_at(rmd_condition *condition, rmd_deadline deadline, const rmd_place *place)
+{
     if (!condition)
         return rmdi_fail(RMD_EINVAL, "wait: no condition was given");
+    rmdi_lock_kept kept;
     rmd_lock *lock = condition->lock;
-    if (!rmdi_lock_is_held(&lock->lock))
-        return rmdi_fail(RMD_EINVAL, "wait: the lock \"%s\" is not held", lock->name);
-    int err = rmdi_condition_wait(&condition->condition, &lock->lock, deadline);
+    int err = rmdi_lock_put_down(lock, place, &kept);
+    if (err < 0)
+        return err;
+    err = rmdi_condition_wait(&condition->condition, &lock->lock, deadline);
+    rmdi_lock_take_up(lock, &kept);
     return err < 0 ? rmdi_fail(err, "no notification, of the lock \"%s\"", lock->name) : 0;
 }
 

@@ -4,7 +4,7 @@
 #ifndef RMDI_SYNC_CONDITION_H
 #define RMDI_SYNC_CONDITION_H
 
-#include "sync/lock.h"
+#include "sync/lock.h" /* before the next: it is about the RMD_DEBUG of users */
 
 #include <remuda/condition.h>
 

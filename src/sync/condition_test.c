@@ -235,3 +235,47 @@ TEST(notifying_all_wakes_all_and_a_condition_in_use_is_not_freed)
     CHECK_EQ(rmd_condition_free(not_empty), 0);
     CHECK_EQ(rmd_lock_free(guard), 0);
 }
+
+/* ---- of a reentrant lock ---- */
+
+static void turn_the_stack(void *arg)
+{
+    (void)arg;
+    CHECK_EQ(rmd_lock_acquire(guard, patience()), 0); /* so it is free while others wait */
+    CHECK_EQ(rmd_lock_acquire(guard, patience()), 0);
+    stack = 1;
+    CHECK_EQ(rmd_condition_notify_one(not_empty), 0);
+    CHECK_EQ(rmd_lock_release(guard), 0);
+    CHECK_EQ(rmd_lock_release(guard), 0);
+}
+
+static void find_it_not_mine(void *arg)
+{
+    (void)arg;
+    CHECK_EQ(rmd_condition_wait(not_empty, RMD_FOREVER), RMD_EINVAL);
+    CHECK_CONTAINS(rmd_error_detail(), "another thread");
+}
+
+TEST(a_wait_gives_a_reentrant_lock_away_wholly_and_gets_it_back_as_often)
+{
+    rmdi_thread thread;
+    rmd_lock_options options = { .size = sizeof options, .reentrant = true };
+    REQUIRE(rmd_lock_open(&guard, &options) == 0 && rmd_condition_open(&not_empty, guard) == 0);
+    CHECK_EQ(rmd_condition_wait(not_empty, RMD_FOREVER), RMD_EINVAL);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(rmd_lock_acquire(guard, patience()), 0);
+    REQUIRE(rmdi_thread_start(&thread, turn_the_stack, NULL, "turns") == 0);
+    while (stack == 0)
+        CHECK_EQ(rmd_condition_wait(not_empty, patience()), 0);
+    CHECK_EQ(rmdi_thread_join(&thread, RMD_FOREVER), 0);
+    CHECK_EQ(rmd_condition_wait(not_empty, RMD_NOW), RMD_ETIMEDOUT);
+    REQUIRE(rmdi_thread_start(&thread, find_it_not_mine, NULL, "other") == 0);
+    CHECK_EQ(rmdi_thread_join(&thread, RMD_FOREVER), 0);
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(rmd_lock_free(guard), RMD_EBUSY);
+        CHECK_EQ(rmd_lock_release(guard), 0);
+    }
+    CHECK_EQ(rmd_lock_release(guard), RMD_EINVAL);
+    CHECK_EQ(rmd_condition_free(not_empty), 0);
+    CHECK_EQ(rmd_lock_free(guard), 0);
+}

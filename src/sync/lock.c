@@ -38,6 +38,8 @@
 #include "base/error.h"
 #include "port/clock.h"
 #include "port/cpu.h"
+#include "sync/lock_check.h"
+#include "sync/lock_owner.h"
 
 #include <string.h>
 
@@ -256,8 +258,10 @@ bool rmdi_lock_is_held(rmdi_lock *lock)
 
 bool rmdi_lock_busy(rmdi_lock *lock)
 {
+    /* Acquire: whoever is told that it is free sees what its last holder wrote, even if it has
+     * never held the lock itself. */
     return rmdi_wait_list_busy(&lock->waits) ||
-           (rmd_atomic_load(&lock->word, RMD_RELAXED) & (HELD | WAKING));
+           (rmd_atomic_load(&lock->word, RMD_ACQUIRE) & (HELD | WAKING));
 }
 
 /* ---- the public lock ---- */
@@ -285,33 +289,60 @@ int rmd_lock_open(rmd_lock **lock, const rmd_lock_options *options)
         return rmdi_fail_memory();
     memcpy(l->name, name, bytes);
     l->lock.fair = options && options->fair;
+    rmd_atomic_init(&l->ways, options && options->reentrant ? RMDI_LOCK_REENTRANT : 0);
     *lock = l;
     return 0;
+}
+
+/* Relaxed: what a thread has to see of it, it has set itself, or the lock orders it. */
+static inline bool is_plain(rmd_lock *lock)
+{
+    return rmd_atomic_load(&lock->ways, RMD_RELAXED) == 0;
 }
 
 int rmd_lock_acquire(rmd_lock *lock, rmd_deadline deadline)
 {
     if (!lock)
         return rmdi_fail(RMD_EINVAL, "acquire: no lock was given");
+    if (!is_plain(lock))
+        return rmdi_lock_acquire_owned(lock, deadline, NULL);
     if (take(&lock->lock, 0))
         return 0;
     int err = acquire_slowly(&lock->lock, deadline, true);
     return err < 0 ? rmdi_fail(err, "lock \"%s\"", lock->name) : 0;
 }
 
+int rmd_lock_acquire_at(rmd_lock *lock, rmd_deadline deadline, const rmd_place *place)
+{
+    return lock && place ? rmdi_lock_acquire_owned(lock, deadline, place)
+                         : rmd_lock_acquire(lock, deadline);
+}
+
 int rmd_lock_release(rmd_lock *lock)
 {
     if (!lock)
         return rmdi_fail(RMD_EINVAL, "release: no lock was given");
+    if (!is_plain(lock))
+        return rmdi_lock_release_owned(lock, NULL);
     if (!rmdi_lock_release(&lock->lock))
         return rmdi_fail(RMD_EINVAL, "release: the lock \"%s\" is not held", lock->name);
     return 0;
 }
 
+int rmd_lock_release_at(rmd_lock *lock, const rmd_place *place)
+{
+    return lock && place ? rmdi_lock_release_owned(lock, place) : rmd_lock_release(lock);
+}
+
 int rmd_lock_free(rmd_lock *lock)
 {
-    if (lock && rmdi_lock_busy(&lock->lock))
-        return rmdi_fail(RMD_EBUSY, "the lock \"%s\" is held or waited for", lock->name);
+    char by[RMDI_LOCK_HOLDER_MAX];
+    if (!lock)
+        return 0;
+    if (rmdi_lock_busy(&lock->lock))
+        return rmdi_fail(RMD_EBUSY, "the lock \"%s\" is held%s or waited for", lock->name,
+                         rmdi_lock_check_holder(lock, by));
+    rmdi_lock_check_forget(lock);
     rmdi_free(lock);
     return 0;
 }

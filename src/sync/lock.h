@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The inside of a lock: see <remuda/lock.h>. rmdi_lock is embedded where others need one; zeroed
- * is free. Not reentrant. */
+ * is free. Not reentrant; what an rmd_lock has besides is in lock_owner.h. */
 #ifndef RMDI_SYNC_LOCK_H
 #define RMDI_SYNC_LOCK_H
 
 #include "sync/waiter.h"
 
+#undef RMD_DEBUG /* for those who use locks: here, where they are made, the names are functions */
 #include <remuda/lock.h>
+
+enum { RMDI_LOCK_REENTRANT = 1, RMDI_LOCK_CHECKED = 2 }; /* the second may come at any time */
 
 typedef struct rmdi_lock {
     rmd_atomic(uint32_t) word;   /* bits: see lock.c; 0 is free */
@@ -17,7 +20,11 @@ typedef struct rmdi_lock {
 
 struct rmd_lock {
     rmdi_lock lock;
-    char name[]; /* "" when it has none */
+    rmd_atomic(uint32_t) ways;    /* RMDI_LOCK_… bits; 0: all that it needs is above */
+    uint32_t levels;              /* reentrant: how often its holder has it; the holder's own */
+    rmd_atomic(uintptr_t) owner;  /* reentrant: the holder's rmdi_self_id(); 0: nobody */
+    struct rmdi_lock_node *known; /* checked: see lock_check.c */
+    char name[];                  /* "" when it has none */
 };
 
 /* 0, RMD_ETIMEDOUT when the deadline passed first, RMD_ECANCELED when the thread's stop token

@@ -186,6 +186,128 @@ TEST_LIMIT(who_gives_up_a_fair_lock_loses_it_for_nobody, 60)
     race_for(true);
 }
 
+/* ---- reentrant ---- */
+
+static void open_reentrant(void)
+{
+    rmd_lock_options options = { .size = sizeof options, .name = "again", .reentrant = true };
+    REQUIRE(rmd_lock_open(&shared, &options) == 0);
+}
+
+static void find_it_held(void *arg)
+{
+    (void)arg;
+    CHECK_EQ(rmd_lock_acquire(shared, RMD_NOW), RMD_ETIMEDOUT);
+    CHECK_EQ(rmd_lock_acquire(shared, rmd_after_ms(5)), RMD_ETIMEDOUT);
+    CHECK_CONTAINS(rmd_error_detail(), "again");
+    CHECK_EQ(rmd_lock_release(shared), RMD_EINVAL);
+    CHECK_CONTAINS(rmd_error_detail(), "another thread holds the lock \"again\"");
+}
+
+static void find_it_free(void *arg)
+{
+    (void)arg;
+    CHECK_EQ(rmd_lock_release(shared), RMD_EINVAL);
+    CHECK_CONTAINS(rmd_error_detail(), "not held");
+    CHECK_EQ(rmd_lock_acquire(shared, RMD_NOW), 0);
+    CHECK_EQ(rmd_lock_release(shared), 0);
+}
+
+static void on_another_thread(void (*fn)(void *arg))
+{
+    rmdi_thread thread;
+    REQUIRE(rmdi_thread_start(&thread, fn, NULL, "another") == 0);
+    CHECK_EQ(rmdi_thread_join(&thread, RMD_FOREVER), 0);
+}
+
+TEST(a_reentrant_lock_is_free_when_it_was_released_as_often_as_acquired)
+{
+    open_reentrant();
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(rmd_lock_acquire(shared, i ? RMD_NOW : RMD_FOREVER), 0);
+    for (int i = 0; i < 3; i++) {
+        on_another_thread(find_it_held);
+        CHECK_EQ(rmd_lock_free(shared), RMD_EBUSY);
+        CHECK_EQ(rmd_lock_release(shared), 0);
+    }
+    on_another_thread(find_it_free);
+    CHECK_EQ(rmd_lock_release(shared), RMD_EINVAL);
+    CHECK_EQ(rmd_lock_free(shared), 0);
+}
+
+TEST(a_stop_does_not_keep_the_holder_from_acquiring_again)
+{
+    open_reentrant();
+    REQUIRE(rmd_stop_open(&token) == 0);
+    rmd_stop_set(token);
+    CHECK_EQ(rmd_lock_acquire(shared, RMD_FOREVER), 0);
+    CHECK_EQ(rmd_stop_request(token), 0);
+    CHECK_EQ(rmd_lock_acquire(shared, RMD_FOREVER), 0);
+    CHECK_EQ(rmd_lock_release(shared), 0);
+    CHECK_EQ(rmd_lock_release(shared), 0);
+    rmd_stop_set(NULL);
+    CHECK_EQ(rmd_stop_free(token), 0);
+    CHECK_EQ(rmd_lock_free(shared), 0);
+}
+
+TEST(a_coroutine_is_somebody_else_than_its_thread)
+{
+    rmdi_self coroutine = { 0 };
+    open_reentrant();
+    CHECK_EQ(rmd_lock_acquire(shared, RMD_NOW), 0);
+    void *before = rmdi_self_swap(&coroutine);
+    CHECK_EQ(rmd_lock_acquire(shared, RMD_NOW), RMD_ETIMEDOUT);
+    CHECK_EQ(rmd_lock_release(shared), RMD_EINVAL);
+    rmdi_self_swap(before);
+    CHECK_EQ(rmd_lock_acquire(shared, RMD_NOW), 0);
+    CHECK_EQ(rmd_lock_release(shared), 0);
+    CHECK_EQ(rmd_lock_release(shared), 0);
+    CHECK_EQ(rmd_lock_free(shared), 0);
+}
+
+/* Each round acquires one to three times, and lets go in steps. */
+static void count_reentrantly(void *arg)
+{
+    for (int i = 0; i < 30000; i++) {
+        int levels = 1 + i % 3;
+        for (int n = 0; n < levels; n++)
+            CHECK_EQ(rmd_lock_acquire(shared, patience()), 0);
+        for (int n = 0; n < levels; n++) {
+            counter += *(int *)arg;
+            CHECK_EQ(rmd_lock_release(shared), 0);
+        }
+    }
+}
+
+TEST_LIMIT(what_is_counted_under_a_reentrant_lock_ends_right, 60)
+{
+    rmdi_thread threads[4];
+    int steps[2] = { 1, 2 };
+    open_reentrant();
+    for (int i = 0; i < 4; i++)
+        REQUIRE(rmdi_thread_start(&threads[i], count_reentrantly, &steps[i % 2], "count") == 0);
+    for (int i = 0; i < 4; i++)
+        CHECK_EQ(rmdi_thread_join(&threads[i], RMD_FOREVER), 0);
+    CHECK_EQ(counter, 2 * 3 * 60000);
+    CHECK_EQ(rmd_lock_free(shared), 0);
+}
+
+TEST(a_plain_lock_waits_for_itself_until_the_deadline_without_processor_time)
+{
+    struct rusage before, after;
+    rmd_deadline soon = rmd_after_ms(100);
+    REQUIRE(rmd_lock_open(&shared, NULL) == 0 && rmd_lock_acquire(shared, RMD_FOREVER) == 0);
+    getrusage(RUSAGE_SELF, &before);
+    CHECK_EQ(rmd_lock_acquire(shared, soon), RMD_ETIMEDOUT);
+    getrusage(RUSAGE_SELF, &after);
+    CHECK(rmd_deadline_passed(soon));
+    long us = (after.ru_utime.tv_sec - before.ru_utime.tv_sec) * 1000000 +
+              (after.ru_utime.tv_usec - before.ru_utime.tv_usec);
+    CHECK_INT(us, <, 20000 * kit_patience());
+    CHECK_EQ(rmd_lock_release(shared), 0);
+    CHECK_EQ(rmd_lock_free(shared), 0);
+}
+
 /* ---- order ---- */
 
 static char order[8];

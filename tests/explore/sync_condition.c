@@ -13,12 +13,18 @@ typedef struct shelf {
     int put, taken;
 } shelf;
 
-static void open_shelf(shelf *s)
+static void open_shelf_of(shelf *s, bool reentrant)
 {
+    rmd_lock_options options = { .size = sizeof options, .reentrant = reentrant };
     *s = (shelf){ 0 };
-    RMD_ASSERT(rmd_lock_open(&s->lock, NULL) == 0);
+    RMD_ASSERT(rmd_lock_open(&s->lock, &options) == 0);
     RMD_ASSERT(rmd_condition_open(&s->filled, s->lock) == 0);
     RMD_ASSERT(rmd_condition_open(&s->emptied, s->lock) == 0);
+}
+
+static void open_shelf(shelf *s)
+{
+    open_shelf_of(s, false);
 }
 
 static void free_shelf(shelf *s)
@@ -133,6 +139,35 @@ HARNESS(condition_a_notification_is_not_lost_to_who_leaves)
     crew_join(&takers);
     RMD_ASSERT(s.taken + (s.item != 0) == 2 && s.item == 0);
     RMD_ASSERT(rmd_stop_free(stop) == 0);
+    free_shelf(&s);
+}
+
+/* ---- of a reentrant lock that is held twice ---- */
+
+static void take_deeply(void *arg)
+{
+    taker *t = arg;
+    RMD_ASSERT(rmd_lock_acquire(t->shelf->lock, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_lock_acquire(t->shelf->lock, RMD_FOREVER) == 0);
+    RMD_ASSERT(take_one(t));
+    RMD_ASSERT(rmd_lock_release(t->shelf->lock) == 0);
+    RMD_ASSERT(take_one(t)); /* held once still: twice would keep the putters out */
+    RMD_ASSERT(rmd_lock_release(t->shelf->lock) == 0);
+    RMD_ASSERT(rmd_lock_release(t->shelf->lock) == RMD_EINVAL);
+}
+
+HARNESS(condition_of_a_reentrant_lock_gives_all_of_it_away)
+{
+    shelf s;
+    crew crew = { 0 };
+    open_shelf_of(&s, true);
+    taker them[2] = { { .shelf = &s }, { .shelf = &s } };
+    for (int i = 0; i < 2; i++)
+        crew_add(&crew, take_deeply, &them[i], "taker");
+    crew_add(&crew, put_two, &s, "putter");
+    crew_add(&crew, put_two, &s, "putter");
+    crew_join(&crew);
+    RMD_ASSERT(s.taken == 4 && s.item == 0);
     free_shelf(&s);
 }
 

@@ -125,6 +125,72 @@ HARNESS(lock_is_handed_to_who_was_overtaken, .schedules = 40000)
     close_ledger(&l, clerks, 3);
 }
 
+/* ---- reentrant ---- */
+
+/* As write_entries, but each entry is written by a method that acquires the lock again. */
+static void write_reentrantly(void *arg)
+{
+    clerk *c = arg;
+    rmd_stop *before = rmd_stop_set(c->stop);
+    for (int i = 0; i < c->rounds; i++)
+        RMD_WITH_LOCK (c->ledger->lock, patience(c)) {
+            RMD_ASSERT(rmd_lock_acquire(c->ledger->lock, RMD_NOW) == 0);
+            RMD_PLAIN_SET(c->ledger->entries, RMD_PLAIN(c->ledger->entries) + 1);
+            RMD_ASSERT(rmd_lock_release(c->ledger->lock) == 0);
+            RMD_PLAIN_SET(c->ledger->entries, RMD_PLAIN(c->ledger->entries) + 1);
+            c->written += 2;
+        } else {
+            RMD_ASSERT(c->patience_ms || c->stop);
+        }
+    rmd_stop_set(before);
+}
+
+HARNESS(lock_reentrant_excludes_until_it_was_released_as_often)
+{
+    ledger l = { .entries = 0 };
+    rmd_stop *stop;
+    crew crew = { 0 };
+    rmd_lock_options options = { .size = sizeof options,
+                                 .reentrant = true,
+                                 .fair = rmd_explore_choose(2) };
+    RMD_ASSERT(rmd_lock_open(&l.lock, &options) == 0);
+    RMD_ASSERT(rmd_stop_open(&stop) == 0);
+    clerk clerks[3] = { { .ledger = &l, .rounds = 2 },
+                        { .ledger = &l, .rounds = 2, .patience_ms = 1 },
+                        { .ledger = &l, .rounds = 2, .stop = stop } };
+    for (int i = 0; i < 3; i++)
+        crew_add(&crew, write_reentrantly, &clerks[i], "clerk");
+    crew_add(&crew, stop_clerk, stop, "stopper");
+    crew_join(&crew);
+    RMD_ASSERT(clerks[0].written == 4);
+    RMD_ASSERT(rmd_stop_free(stop) == 0);
+    close_ledger(&l, clerks, 3);
+}
+
+static void release_what_is_not_held(void *arg)
+{
+    RMD_ASSERT(rmd_lock_release(arg) == RMD_EINVAL);
+}
+
+HARNESS(lock_reentrant_is_released_by_its_holder_only)
+{
+    rmd_lock *lock;
+    crew crew = { 0 };
+    rmd_lock_options options = { .size = sizeof options, .reentrant = true };
+    RMD_ASSERT(rmd_lock_open(&lock, &options) == 0);
+    crew_add(&crew, release_what_is_not_held, lock, "thief");
+    crew_add(&crew, release_what_is_not_held, lock, "thief");
+    for (int i = 0; i < 2; i++) {
+        RMD_ASSERT(rmd_lock_acquire(lock, RMD_FOREVER) == 0);
+        RMD_ASSERT(rmd_lock_acquire(lock, RMD_FOREVER) == 0);
+        RMD_ASSERT(rmd_lock_release(lock) == 0);
+        RMD_ASSERT(rmd_lock_free(lock) == RMD_EBUSY);
+        RMD_ASSERT(rmd_lock_release(lock) == 0);
+    }
+    crew_join(&crew);
+    RMD_ASSERT(rmd_lock_free(lock) == 0);
+}
+
 /* ---- fairness ---- */
 
 typedef struct queue_of_clerks {
@@ -194,7 +260,8 @@ HARNESS(lock_is_freed_by_its_last_user)
 {
     shared_thing t = { .users = 3 };
     crew crew = { 0 };
-    RMD_ASSERT(rmd_lock_open(&t.lock, NULL) == 0);
+    rmd_lock_options options = { .size = sizeof options, .reentrant = rmd_explore_choose(2) };
+    RMD_ASSERT(rmd_lock_open(&t.lock, &options) == 0);
     for (int i = 0; i < 3; i++)
         crew_add(&crew, leave_thing, &t, "user");
     crew_join(&crew);
