@@ -23,6 +23,7 @@
 #include <remuda/loop.h>
 #include <remuda/place.h>
 #include <remuda/pool.h>
+#include <remuda/queue.h>
 #include <remuda/select.h>
 #include <remuda/signals.h>
 #include <remuda/start.h>

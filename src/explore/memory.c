@@ -492,6 +492,19 @@ void rmdi_memory_fence(int order)
     }
 }
 
+/* Twice, so that those that came first know of those that came last. They know more of each other's
+ * past then than the kernel's barrier says: a race that is ordered by nothing but that is found in
+ * schedules in which the barrier comes earlier or later. */
+void rmdi_memory_fence_all(void)
+{
+    rmdi_fiber *self = rmdi_running;
+    for (unsigned i = 0, n = rmdi_fiber_count(); i < 2 * n; i++) {
+        rmdi_running = rmdi_fiber_at(i % n); /* one that has ended has done all its stores, too */
+        rmdi_memory_fence(memory_order_seq_cst);
+    }
+    rmdi_running = self;
+}
+
 void rmdi_memory_init(volatile void *p, unsigned size, uint64_t value)
 {
     rmdi_memory_flush(rmdi_running);

@@ -23,6 +23,8 @@ uint64_t rmdi_memory_rmw(volatile void *p, unsigned size, int operation, uint64_
 bool rmdi_memory_cas(volatile void *p, unsigned size, uint64_t *expected, uint64_t value,
                      int success, int failure, bool weak, bool *is_old);
 void rmdi_memory_fence(int order);
+/* As if every fiber made a sequentially consistent fence now. */
+void rmdi_memory_fence_all(void);
 
 /* Makes the oldest, or every, store in the fiber's store buffer visible. */
 void rmdi_memory_flush_one(rmdi_fiber *fiber);

@@ -4,11 +4,13 @@
  * virtual time. */
 #include "base/local.h"
 #include "base/random.h"
+#include "explore/memory.h"
 #include "explore/schedule.h"
 #include "port/clock.h"
 #include "port/cpu.h"
 #include "port/futex.h"
 #include "port/hooks.h"
+#include "port/membarrier.h"
 #include "port/thread.h"
 #include "port/thread_end.h"
 
@@ -17,6 +19,7 @@
 
 static rmdi_site park_site = { "the kernel", 0, "park", "", false, 0 };
 static rmdi_site unpark_site = { "the kernel", 0, "unpark", "", false, 0 };
+static rmdi_site barrier_site = { "the kernel", 0, "membarrier", "", false, 0 };
 static rmdi_site thread_site = { "the kernel", 0, "thread", "", false, 0 };
 
 /* The door has said where it stands; if not, it is the kernel's. */
@@ -155,6 +158,28 @@ bool rmdi_cpu_several(void)
 unsigned rmdi_cpu_usable(void)
 {
     return 2;
+}
+
+/* ---- barriers ---- */
+
+/* One kernel or the other in each schedule. */
+static __attribute__((section("rmdi_statics"))) enum { NOT_ASKED, CANNOT, CAN } membarrier;
+
+bool rmdi_membarrier_register(void)
+{
+    if (rmdi_running && membarrier == NOT_ASKED)
+        membarrier = rmdi_choose(2, NULL, 2) ? CAN : CANNOT;
+    return membarrier == CAN;
+}
+
+void rmdi_membarrier(void)
+{
+    if (!rmdi_running)
+        return;
+    rmdi_site *site = here(&barrier_site);
+    rmdi_step(site);
+    rmdi_memory_fence_all();
+    rmdi_happened(site, UINT64_MAX, "every thread passes a barrier");
 }
 
 /* ---- the rest ---- */
