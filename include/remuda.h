@@ -5,6 +5,7 @@
 
 #include <remuda/alloc.h>
 #include <remuda/api.h>
+#include <remuda/barrier.h>
 #include <remuda/bytes.h>
 #include <remuda/census.h>
 #include <remuda/command.h>
@@ -21,10 +22,13 @@
 #include <remuda/local.h>
 #include <remuda/lock.h>
 #include <remuda/loop.h>
+#include <remuda/once.h>
 #include <remuda/place.h>
 #include <remuda/pool.h>
 #include <remuda/queue.h>
+#include <remuda/rwlock.h>
 #include <remuda/select.h>
+#include <remuda/semaphore.h>
 #include <remuda/signals.h>
 #include <remuda/start.h>
 #include <remuda/stop.h>

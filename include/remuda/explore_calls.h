@@ -42,6 +42,31 @@ void rmdi_explore_call(rmdi_site *site);
     RMDI_CALL((rmd_event_wait)(event, deadline), "rmd_event_wait(" #event ")")
 #define rmd_event_set(event)   RMDI_CALL((rmd_event_set)(event), "rmd_event_set(" #event ")")
 #define rmd_event_clear(event) RMDI_CALL((rmd_event_clear)(event), "rmd_event_clear(" #event ")")
+#define rmd_barrier_wait(barrier, deadline) \
+    RMDI_CALL((rmd_barrier_wait)(barrier, deadline), "rmd_barrier_wait(" #barrier ")")
+#define rmd_barrier_close(barrier) \
+    RMDI_CALL((rmd_barrier_close)(barrier), "rmd_barrier_close(" #barrier ")")
+#define rmd_once_call(once, fn, arg, deadline) \
+    RMDI_CALL((rmd_once_call)(once, fn, arg, deadline), "rmd_once_call(" #once ", " #fn ")")
+#define rmd_rwlock_acquire_read(lock, deadline) \
+    RMDI_CALL((rmd_rwlock_acquire_read)(lock, deadline), "rmd_rwlock_acquire_read(" #lock ")")
+#define rmd_rwlock_acquire_write(lock, deadline) \
+    RMDI_CALL((rmd_rwlock_acquire_write)(lock, deadline), "rmd_rwlock_acquire_write(" #lock ")")
+#define rmd_rwlock_downgrade(lock) \
+    RMDI_CALL((rmd_rwlock_downgrade)(lock), "rmd_rwlock_downgrade(" #lock ")")
+#define rmd_rwlock_release(lock) \
+    RMDI_CALL((rmd_rwlock_release)(lock), "rmd_rwlock_release(" #lock ")")
+#define rmdi_with_read(lock, deadline, error) \
+    RMDI_CALL((rmdi_with_read)(lock, deadline, error), "RMD_WITH_READ(" #lock ")")
+#define rmdi_with_write(lock, deadline, error) \
+    RMDI_CALL((rmdi_with_write)(lock, deadline, error), "RMD_WITH_WRITE(" #lock ")")
+#define rmd_semaphore_acquire(semaphore, deadline) \
+    RMDI_CALL((rmd_semaphore_acquire)(semaphore, deadline), "rmd_semaphore_acquire(" #semaphore ")")
+#define rmd_semaphore_acquire_many(semaphore, n, deadline)          \
+    RMDI_CALL((rmd_semaphore_acquire_many)(semaphore, n, deadline), \
+              "rmd_semaphore_acquire_many(" #semaphore ", " #n ")")
+#define rmd_semaphore_release(semaphore, n) \
+    RMDI_CALL((rmd_semaphore_release)(semaphore, n), "rmd_semaphore_release(" #semaphore ")")
 #define rmd_stop_request(stop) RMDI_CALL((rmd_stop_request)(stop), "rmd_stop_request(" #stop ")")
 #define rmd_thread_start(thread, fn, arg, options) \
     RMDI_CALL((rmd_thread_start)(thread, fn, arg, options), "rmd_thread_start(" #thread ")")

@@ -40,7 +40,7 @@
  *
  * Calls of the system are made after the brief lock has been left, so that the woken do not run
  * into it. Waking all is done in batches, since the entries cannot be used any more to link those
- * who are to be woken; only a list of more than one batch is woken with the lock held. It is not
+ * who are to be woken; only a list of more than a crowd is woken with the lock held. It is not
  * left between batches: it would let in callers that came after the event, and (2) would not hold.
  *
  * Memory orders
@@ -58,10 +58,12 @@
 
 #include <remuda/error.h>
 
+/* Of more than one batch: who is woken while the list is still entered runs into its brief lock, so
+ * that a crowd takes half as long again. */
 #ifdef RMD_EXPLORE
-enum { BATCH = 2 }; /* so that three who wait are more than a batch */
+enum { CROWD = 2 };
 #else
-enum { BATCH = 64 }; /* a kilobyte of stack */
+enum { CROWD = 1024 }; /* 16 KiB of stack */
 #endif
 
 /* ---- the sleeper of threads ---- */
@@ -130,13 +132,18 @@ void rmdi_wait_list_add_first(rmdi_wait_list *list, rmdi_wait *wait, rmdi_waiter
     link_between(list, wait, NULL, RMD_PLAIN(list->first));
 }
 
-void rmdi_wait_list_remove(rmdi_wait_list *list, rmdi_wait *wait)
+void rmdi_wait_list_drop(rmdi_wait_list *list, rmdi_wait *wait)
 {
-    rmdi_wait_list_enter(list);
     if (RMD_PLAIN(wait->queued))
         unlink_wait(list, wait);
     else if (RMD_PLAIN(wait->taken))
         RMD_PLAIN_SET(list->taken, RMD_PLAIN(list->taken) - 1);
+}
+
+void rmdi_wait_list_remove(rmdi_wait_list *list, rmdi_wait *wait)
+{
+    rmdi_wait_list_enter(list);
+    rmdi_wait_list_drop(list, wait);
     rmdi_wait_list_leave(list);
 }
 
@@ -160,14 +167,19 @@ static bool fire(rmdi_wait *wait, void *gift, rmdi_waker *waker)
     return rmd_atomic_cas(&waiter->state, &waits, 1 + wait->index, RMD_RELEASE, RMD_RELAXED);
 }
 
+bool rmdi_wait_list_fire_first(rmdi_wait_list *list, void *gift, rmdi_waker *waker)
+{
+    rmdi_wait *first = RMD_PLAIN(list->first);
+    unlink_wait(list, first);
+    take_wait(list, first);
+    return fire(first, gift, waker);
+}
+
 bool rmdi_wait_list_fire(rmdi_wait_list *list, void *gift, rmdi_waker *waker)
 {
-    for (rmdi_wait *wait; (wait = RMD_PLAIN(list->first));) {
-        unlink_wait(list, wait);
-        take_wait(list, wait);
-        if (fire(wait, gift, waker))
+    while (RMD_PLAIN(list->first))
+        if (rmdi_wait_list_fire_first(list, gift, waker))
             return true;
-    }
     *waker = (rmdi_waker){ 0 };
     return false;
 }
@@ -178,10 +190,18 @@ void rmdi_waker_wake(rmdi_waker *waker)
         waker->sleeper->wake(waker->sleeper, waker->waiter);
 }
 
-static void wake_batch(rmdi_waker *batch, size_t n)
+void rmdi_wakers_wake(rmdi_wakers *wakers)
 {
-    for (size_t i = 0; i < n; i++)
-        rmdi_waker_wake(&batch[i]);
+    for (size_t i = 0; i < wakers->n; i++)
+        rmdi_waker_wake(&wakers->batch[i]);
+    wakers->n = 0;
+}
+
+void rmdi_wakers_add(rmdi_wakers *wakers, rmdi_waker waker)
+{
+    wakers->batch[wakers->n++] = waker;
+    if (wakers->n == wakers->max)
+        rmdi_wakers_wake(wakers);
 }
 
 size_t rmdi_wait_list_leave_one(rmdi_wait_list *list)
@@ -193,19 +213,32 @@ size_t rmdi_wait_list_leave_one(rmdi_wait_list *list)
     return fired;
 }
 
+static size_t leave_all_with(rmdi_wait_list *list, rmdi_wakers *wakers)
+{
+    rmdi_waker waker;
+    size_t n = 0;
+    for (; rmdi_wait_list_fire(list, NULL, &waker); n++)
+        rmdi_wakers_add(wakers, waker);
+    rmdi_wait_list_leave(list);
+    rmdi_wakers_wake(wakers);
+    return n;
+}
+
+static __attribute__((noinline)) size_t leave_crowd(rmdi_wait_list *list)
+{
+    rmdi_waker batch[CROWD];
+    rmdi_wakers wakers = { batch, CROWD, 0 };
+    return leave_all_with(list, &wakers);
+}
+
 size_t rmdi_wait_list_leave_all(rmdi_wait_list *list)
 {
-    rmdi_waker batch[BATCH];
-    size_t n = 0, before = 0;
-    while (rmdi_wait_list_fire(list, NULL, &batch[n]))
-        if (++n == BATCH) {
-            wake_batch(batch, n);
-            before += n;
-            n = 0;
-        }
-    rmdi_wait_list_leave(list);
-    wake_batch(batch, n);
-    return before + n;
+    rmdi_waker batch[RMDI_WAKERS_MAX];
+    rmdi_wakers wakers = { batch, RMDI_WAKERS_MAX, 0 };
+    /* Relaxed: we have entered the list. */
+    if (rmd_atomic_load(&list->count, RMD_RELAXED) > RMDI_WAKERS_MAX)
+        return leave_crowd(list);
+    return leave_all_with(list, &wakers);
 }
 
 size_t rmdi_wake_one(rmdi_wait_list *list)

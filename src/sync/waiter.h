@@ -54,8 +54,9 @@ typedef struct rmdi_wait {
     rmdi_waiter *waiter;
     void *gift; /* what the waker hands over: valid for the entry that fired; NULL: nothing */
     uint32_t index;
-    bool queued; /* in the list */
-    bool taken;  /* taken out by a waker; its owner has not been here since */
+    uint32_t wish; /* its object's: what it waits for; 0 when it has been added */
+    bool queued;   /* in the list */
+    bool taken;    /* taken out by a waker; its owner has not been here since */
 } rmdi_wait;
 
 /* Zeroed is empty. */
@@ -103,6 +104,9 @@ void rmdi_wait_list_add_first(rmdi_wait_list *list, rmdi_wait *wait, rmdi_waiter
  * more. Once for each entry that was added. Enters the list. */
 void rmdi_wait_list_remove(rmdi_wait_list *list, rmdi_wait *wait);
 
+/* The same with the list entered, for those who have more to do there. */
+void rmdi_wait_list_drop(rmdi_wait_list *list, rmdi_wait *wait);
+
 /* An entry that is not added after all, and may be given to rmdi_wait_list_remove(). */
 static inline void rmdi_wait_not_added(rmdi_wait *wait)
 {
@@ -133,11 +137,37 @@ static inline bool rmdi_wait_list_waits(rmdi_wait_list *list)
  * fired uses it any more. Enters the list. */
 bool rmdi_wait_list_busy(rmdi_wait_list *list);
 
+/* With a list entered that an entry of it is in: has its wait ended, so that firing it would fail?
+ * A hint if not. */
+static inline bool rmdi_waiter_is_over(rmdi_waiter *waiter)
+{
+    return rmd_atomic_load(&waiter->state, RMD_RELAXED) != 0;
+}
+
 /* With the list entered: takes entries from the front until one is fired, whose waiter so far was
  * neither fired nor over, and gives it the gift. False: there is none (*waker is nobody then).
  * Wake it when the list has been left. */
 bool rmdi_wait_list_fire(rmdi_wait_list *list, void *gift, rmdi_waker *waker);
+/* The same with the first entry alone; there is one. False: it was over, and *waker is not set. */
+bool rmdi_wait_list_fire_first(rmdi_wait_list *list, void *gift, rmdi_waker *waker);
 void rmdi_waker_wake(rmdi_waker *waker);
+
+/* Several of them: rmdi_wakers wakers = { batch, RMDI_WAKERS_MAX, 0 }; */
+enum {
+#ifdef RMD_EXPLORE
+    RMDI_WAKERS_MAX = 2, /* so that three who wait are more */
+#else
+    RMDI_WAKERS_MAX = 64, /* a kilobyte of stack */
+#endif
+};
+typedef struct rmdi_wakers {
+    rmdi_waker *batch; /* borrowed */
+    size_t max, n;
+} rmdi_wakers;
+
+/* Adds one, and wakes all when that fills it; or wakes what is in it, once. */
+void rmdi_wakers_add(rmdi_wakers *wakers, rmdi_waker waker);
+void rmdi_wakers_wake(rmdi_wakers *wakers);
 
 /* With the list entered: fires one, or all, leaves the list and wakes them. How many. */
 size_t rmdi_wait_list_leave_one(rmdi_wait_list *list);
