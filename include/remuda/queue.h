@@ -122,8 +122,8 @@ RMD_API int rmd_queue_abort(rmd_queue *queue);
  * Never blocks. */
 RMD_API int rmd_queue_task_done(rmd_queue *queue);
 
-/* Waits until as many are done as were put. Errors: RMD_ETIMEDOUT, RMD_ECANCELED, RMD_EINVAL
- * (NULL). Blocks. */
+/* Waits until as many are done as were put; what was written before they were said to be done is
+ * seen then. Errors: RMD_ETIMEDOUT, RMD_ECANCELED, RMD_EINVAL (NULL). Blocks. */
 RMD_API int rmd_queue_join(rmd_queue *queue, rmd_deadline deadline) RMD_NODISCARD;
 
 /* ---- hints: true a moment ago ---- */

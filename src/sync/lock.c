@@ -37,7 +37,6 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "port/clock.h"
-#include "port/cpu.h"
 #include "sync/lock_check.h"
 #include "sync/lock_owner.h"
 
@@ -85,51 +84,22 @@ static bool take_or_announce(rmdi_lock *lock, uint32_t set, uint32_t clear)
     }
 }
 
-/* ---- spinning ---- */
+/* ---- waiting ---- */
 
-/* Few looks with growing pauses: a look takes the word's cache line from the holder, which costs it
- * about 100 ns, ten rounds of its own; and a lock that goes to and fro between two processors
- * is slower than one that stays with either of them for a while. All of it is 10 to 20 us: longer
- * than that, sleeping is cheaper. Where that has been of no use MISSES_MAX times in a row, the lock
- * is held for longer, and only the first look remains, until it finds the lock free again. */
-enum { SPIN_LOOKS = 8, SPIN_PAUSES_FIRST = 32, SPIN_PAUSES_MAX = 128, MISSES_MAX = 4 };
-
-static unsigned looks_worth(rmdi_lock *lock)
-{
-    /* Relaxed: a guess. Nor does it matter that two may count as one. */
-    return rmd_atomic_load(&lock->misses, RMD_RELAXED) < MISSES_MAX ? SPIN_LOOKS : 1;
-}
-
-static void learn(rmdi_lock *lock, bool hit)
-{
-    uint32_t misses = rmd_atomic_load(&lock->misses, RMD_RELAXED);
-    if (hit ? misses > 0 : misses < MISSES_MAX)
-        rmd_atomic_store(&lock->misses, hit ? 0 : misses + 1, RMD_RELAXED);
-}
-
-static void pause_for(unsigned pauses)
-{
-#ifdef RMD_EXPLORE
-    pauses = 1; /* each is a step there */
-#endif
-    while (pauses--)
-        rmd_pause();
-}
-
-/* Waits awake for a while, having looked once. True: the lock is ours. Not with a fair lock:
- * whoever spins stands in no line. */
+/* A lock that goes to and fro between two processors is slower than one that stays with either of
+ * them for a while: hence the pauses of spin.h. Not with a fair lock: whoever spins stands in no
+ * line. */
 static bool spin(attempt *a)
 {
-    if (a->lock->fair || !rmdi_cpu_several()) /* one: the holder cannot run while we look */
+    if (a->lock->fair)
         return false;
-    unsigned pauses = SPIN_PAUSES_FIRST;
+    unsigned pauses = RMDI_SPIN_PAUSES_FIRST;
     bool ours = false;
-    for (unsigned looks = looks_worth(a->lock); looks > 0 && !ours; looks--) {
-        pause_for(pauses);
+    for (unsigned looks = rmdi_spin_looks(&a->lock->spin); looks > 0 && !ours; looks--) {
+        rmdi_spin_pause(&pauses);
         ours = take(a->lock, a->waking);
-        pauses = pauses < SPIN_PAUSES_MAX ? pauses * 2 : pauses;
     }
-    learn(a->lock, ours);
+    rmdi_spin_learn(&a->lock->spin, ours);
     return ours;
 }
 

@@ -4,6 +4,7 @@
 #ifndef RMDI_SYNC_LOCK_H
 #define RMDI_SYNC_LOCK_H
 
+#include "sync/spin.h"
 #include "sync/waiter.h"
 
 #undef RMD_DEBUG /* for those who use locks: here, where they are made, the names are functions */
@@ -13,7 +14,7 @@ enum { RMDI_LOCK_REENTRANT = 1, RMDI_LOCK_CHECKED = 2 }; /* the second may come 
 
 typedef struct rmdi_lock {
     rmd_atomic(uint32_t) word;   /* bits: see lock.c; 0 is free */
-    rmd_atomic(uint32_t) misses; /* how often spinning was of no use lately */
+    rmdi_spin spin;
     rmdi_wait_list waits;
     bool fair; /* set before use */
 } rmdi_lock;

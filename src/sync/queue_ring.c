@@ -70,6 +70,7 @@ static inline cell *cell_at(ring *r, uint64_t position)
 /* The next one; the indices from items_max on are passed over. */
 static inline uint64_t after(const ring *r, uint64_t position)
 {
+    RMD_PLAIN_READS(&r->lap_shift, sizeof r->lap_shift); /* so that a late use is seen */
     uint64_t next = position + STEP;
     return index_of(r, next) == r->queue.items_max ? (position | (lap(r) - 1)) + 1 : next;
 }
@@ -128,12 +129,13 @@ static int put(rmd_queue *queue, void *const *items, size_t n, size_t *done, boo
             break;
         }
     }
-    for (; tail != end; tail = after(r, tail)) {
+    for (uint64_t next; tail != end; tail = next) {
         cell *c = cell_at(r, tail);
+        next = after(r, tail);
         RMD_PLAIN_SET(c->item, *items++);
-        if (fired && after(r, tail) == end)
+        if (fired && next == end)
             rmdi_queue_pass_on(queue, &sides->putters);
-        end_turn(c, tail | FULL);
+        end_turn(c, tail | FULL); /* after the last one the queue may be gone */
     }
     rmdi_queue_tell(&sides->getters);
     return 0;
@@ -149,6 +151,7 @@ static bool is_over(ring *r, uint64_t head)
 static int get(rmd_queue *queue, void **items, size_t n, size_t *done)
 {
     ring *r = (ring *)queue;
+    rmdi_queue_sides *sides = queue->sides;
     uint64_t end, stamp, head = rmd_atomic_load(&r->head, RMD_RELAXED);
     for (;;) {
         *done = turns(r, head, FULL, n, &end, &stamp);
@@ -165,7 +168,7 @@ static int get(rmd_queue *queue, void **items, size_t n, size_t *done)
         *items++ = RMD_PLAIN(c->item);
         end_turn(c, head + lap(r));
     }
-    rmdi_queue_tell(&queue->sides->putters);
+    rmdi_queue_tell(&sides->putters);
     return 0;
 }
 
