@@ -262,9 +262,20 @@ static void check_output(const char *form, const place *p, const char *value,
                p->command, value, out->data, out->len, expected->data, expected->len);
 }
 
+/* A sanitizer looks at what expands, not at the shells; so there each pair is expanded, and one in
+ * RUN_EACH run. */
+enum { RUN_EACH = 8 };
+
+static bool is_run(void)
+{
+    static unsigned pairs;
+    return kit_patience() == 1 || pairs++ % RUN_EACH == 0;
+}
+
 static void check_value(const rmdi_template *t, rmdi_expansion *e, const char *shell,
                         const place *p, const char *value)
 {
+    bool runs = is_run();
     rmd_bytes bytes = rmdi_bytes_of(value);
     rmdi_task_input input = { .values = &bytes, .count = 1, .seq = 1, .slot = 1 };
     rmdi_buffer out = { 0 }, expected = { 0 }, text = { 0 };
@@ -274,11 +285,13 @@ static void check_value(const rmdi_template *t, rmdi_expansion *e, const char *s
     CHECK_EQ(e->direct, rmdi_template_is_direct(t));
     if (!e->direct && strlen(value) > 8)
         CHECK(strstr(e->argv[2], value) == NULL);
-    run(e->argv, &out);
-    check_output("expanded", p, value, &out, &expected);
+    if (runs) {
+        run(e->argv, &out);
+        check_output("expanded", p, value, &out, &expected);
+    }
     REQUIRE(rmdi_template_render(t, &input, &text) == 0);
     char *argv[] = { (char *)(uintptr_t)shell, (char[]){ "-c" }, text.data, NULL };
-    if (text.len < RENDERED_MAX && !p->run_only) {
+    if (runs && text.len < RENDERED_MAX && !p->run_only) {
         run(argv, &out);
         check_output("rendered", p, value, &out, &expected);
     }
