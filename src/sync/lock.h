@@ -13,7 +13,7 @@
 enum { RMDI_LOCK_REENTRANT = 1, RMDI_LOCK_CHECKED = 2 }; /* the second may come at any time */
 
 typedef struct rmdi_lock {
-    rmd_atomic(uint32_t) word;   /* bits: see lock.c; 0 is free */
+    rmd_atomic(uint32_t) word; /* bits: see lock.c; 0 is free */
     rmdi_spin spin;
     rmdi_wait_list waits;
     bool fair; /* set before use */
