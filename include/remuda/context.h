@@ -52,7 +52,7 @@ typedef struct rmd_binding {
 RMD_API void *rmd_context_get(const rmd_context_key *key);
 
 /* For the block that follows: key, which is borrowed for so long, has value, which is borrowed. */
-#define RMD_WITH_CONTEXT(key, value) RMDI_WITH_CONTEXT(key, value, __LINE__)
+#define RMD_WITH_CONTEXT(key, value) RMDI_WITH_CONTEXT(key, value, __COUNTER__)
 
 /* For languages without such blocks: the same, with *binding, which is borrowed until it is
  * unbound. Unbind on the same thread, the last one first; one that is not the last ends those in
@@ -74,7 +74,7 @@ RMD_API int rmd_context_free(rmd_context *context);
 
 /* For the block that follows: what is bound is that of context, borrowed, and no more; NULL:
  * nothing is bound. Also for several threads at once. */
-#define RMD_WITH_CONTEXT_OF(context) RMDI_WITH_CONTEXT_OF(context, __LINE__)
+#define RMD_WITH_CONTEXT_OF(context) RMDI_WITH_CONTEXT_OF(context, __COUNTER__)
 
 /* In a block of RMD_WITH_CONTEXT_OF. The members are Remuda's. */
 typedef struct rmd_context_stay {
@@ -89,24 +89,25 @@ RMD_API void rmd_context_leave(rmd_context_stay *stay);
 
 /* ---- the inside of the macros ---- */
 
-#define RMDI_CONTEXT_NAME_(name, line) name##line
-#define RMDI_CONTEXT_NAME(name, line)  RMDI_CONTEXT_NAME_(name, line)
-#define RMDI_CONTEXT_CLEANUP(fn)       __attribute__((cleanup(fn)))
+#define RMDI_CONTEXT_NAME_(name, n) name##n
+#define RMDI_CONTEXT_NAME(name, n)  RMDI_CONTEXT_NAME_(name, n)
+#define RMDI_CONTEXT_CLEANUP(fn)    __attribute__((cleanup(fn)))
 
-/* A loop of one round; leaving it in any way leaves the scope of the binding. */
-#define RMDI_WITH_CONTEXT(key_, value_, line)                                             \
-    for (rmd_binding RMDI_CONTEXT_NAME(rmdi_binding_, line)                               \
-             RMDI_CONTEXT_CLEANUP(rmd_context_unbind) = { NULL, NULL, NULL },             \
-             *RMDI_CONTEXT_NAME(rmdi_bound_, line) =                                      \
-                 rmd_context_bind(&RMDI_CONTEXT_NAME(rmdi_binding_, line), key_, value_); \
-         RMDI_CONTEXT_NAME(rmdi_bound_, line); RMDI_CONTEXT_NAME(rmdi_bound_, line) = NULL)
+/* A loop of one round; leaving it in any way leaves the scope of the binding. n is a number of its
+ * own for each use, also on one line: blocks within blocks shadow nothing. */
+#define RMDI_WITH_CONTEXT(key_, value_, n)                                             \
+    for (rmd_binding RMDI_CONTEXT_NAME(rmdi_binding_, n)                               \
+             RMDI_CONTEXT_CLEANUP(rmd_context_unbind) = { NULL, NULL, NULL },          \
+             *RMDI_CONTEXT_NAME(rmdi_bound_, n) =                                      \
+                 rmd_context_bind(&RMDI_CONTEXT_NAME(rmdi_binding_, n), key_, value_); \
+         RMDI_CONTEXT_NAME(rmdi_bound_, n); RMDI_CONTEXT_NAME(rmdi_bound_, n) = NULL)
 
-#define RMDI_WITH_CONTEXT_OF(context_, line)                                        \
-    for (rmd_context_stay RMDI_CONTEXT_NAME(rmdi_stay_, line)                       \
-             RMDI_CONTEXT_CLEANUP(rmd_context_leave) = { NULL, NULL },              \
-             *RMDI_CONTEXT_NAME(rmdi_stays_, line) =                                \
-                 rmd_context_enter(&RMDI_CONTEXT_NAME(rmdi_stay_, line), context_); \
-         RMDI_CONTEXT_NAME(rmdi_stays_, line); RMDI_CONTEXT_NAME(rmdi_stays_, line) = NULL)
+#define RMDI_WITH_CONTEXT_OF(context_, n)                                        \
+    for (rmd_context_stay RMDI_CONTEXT_NAME(rmdi_stay_, n)                       \
+             RMDI_CONTEXT_CLEANUP(rmd_context_leave) = { NULL, NULL },           \
+             *RMDI_CONTEXT_NAME(rmdi_stays_, n) =                                \
+                 rmd_context_enter(&RMDI_CONTEXT_NAME(rmdi_stay_, n), context_); \
+         RMDI_CONTEXT_NAME(rmdi_stays_, n); RMDI_CONTEXT_NAME(rmdi_stays_, n) = NULL)
 
 RMD_END
 

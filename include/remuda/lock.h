@@ -15,9 +15,11 @@
  * reentrant one may be acquired again by the thread that holds it, and is released as often: for an
  * object whose methods call each other.
  *
- * A lock is given to whoever comes when it is free; but one that has waited for more than a
- * millisecond, and was woken in vain, gets it next. A fair lock is given in the order in which they
- * came, which costs a switch of threads each time it is contended.
+ * A lock is given to whoever comes when it is free. But when one that waits has been woken in vain,
+ * and has waited for more than a millisecond or was so four times, the next release hands the lock
+ * to the first who waits, and nobody overtakes it; who was woken waits in front of who was not. A
+ * fair lock is given in the order in which they came, which costs a switch of threads each time it
+ * is contended.
  *
  * Where nobody else wants it, it costs one atomic operation to acquire and one to release. What
  * was written before a release is seen by the next holder. A thread releases what it has acquired
@@ -79,8 +81,9 @@ RMD_API int rmd_lock_release(rmd_lock *lock);
  * library is the same, and a lock that is used in this way even once is checked:
  *
  *   - a thread that acquires a lock which it holds, and which is not reentrant;
- *   - locks acquired in an order that, with what other threads did at any time before, could end
- *     with each waiting for the next one: two locks, or more in a circle;
+ *   - locks acquired in an order that closes a circle with those in which any thread, at any time
+ *     before, has acquired or waited for locks: two, or more. Threads that do so at once may end
+ *     with each waiting for the next one;
  *   - the same for a condition's lock, which a wait acquires again, under other locks;
  *   - a lock released by a thread that does not hold it.
  *
@@ -89,9 +92,11 @@ RMD_API int rmd_lock_release(rmd_lock *lock);
  * both places of each. RMD_EBUSY of rmd_lock_free() and RMD_ETIMEDOUT name the holder.
  *
  * An order is between two locks, not between the lines that acquire them, and holds until one of
- * them is freed. What is acquired with RMD_NOW cannot wait, so it is never refused and comes after
- * nothing; but what is acquired while it is held comes after it. Sources compiled without RMD_DEBUG
- * may use the same locks: they are told nothing and refused nothing, and their locks count as held.
+ * them is freed; a call that is refused makes none. A circle is refused also where another lock,
+ * which all of these threads hold around it, lets only one of them in at a time. What is acquired
+ * with RMD_NOW cannot wait, so it is never refused and comes after nothing; but what is acquired
+ * while it is held comes after it. Sources compiled without RMD_DEBUG may use the same locks: they
+ * are told nothing and refused nothing, and their locks count as held.
  *
  * It costs a list per process, under one lock, at each call, and memory (by alloc.h, whose
  * functions must not use checked locks) for each order of two locks; without memory something may
@@ -111,9 +116,10 @@ RMD_API int rmd_lock_acquire_at(rmd_lock *lock, rmd_deadline deadline, const rmd
 RMD_API int rmd_lock_release_at(rmd_lock *lock, const rmd_place *place);
 
 /* From now on fn(ctx, text) is called for each finding, by the thread whose call is refused, before
- * the call returns: for programs that do not look at all errors. text is borrowed until it returns,
- * ctx until another one has been set and no thread finds anything. NULL: nobody is told. Any
- * thread. Never blocks. */
+ * the call returns: for programs that do not look at all errors. What fn itself does wrong is
+ * refused as ever, but not reported, so that a logger may use locks that are checked. text is
+ * borrowed until it returns, ctx until another one has been set and no thread finds anything. NULL:
+ * nobody is told. Any thread. Never blocks. */
 RMD_API void rmd_lock_on_report(void (*fn)(void *ctx, const char *text), void *ctx);
 
 /* ---- the inside of RMD_WITH_LOCK ---- */
@@ -144,8 +150,9 @@ static inline void rmdi_with_end(rmdi_with *with)
 #define RMDI_WITH_CHOOSE(a, b, c, chosen, ...) chosen
 #define RMDI_WITH_2(lock, deadline)            RMDI_WITH_LOCK(lock, deadline, NULL, RMDI_WITH_NAME)
 #define RMDI_WITH_3(lock, deadline, e)         RMDI_WITH_LOCK(lock, deadline, &(e), RMDI_WITH_NAME)
-/* A name of its own for each line: blocks within blocks shadow nothing. */
-#define RMDI_WITH_NAME                         RMDI_WITH_PASTE(rmdi_with_, __LINE__)
+/* A name of its own for each use, also on one line: blocks within blocks shadow nothing. To be an
+ * argument of the macro that uses it, which makes one name of it. */
+#define RMDI_WITH_NAME                         RMDI_WITH_PASTE(rmdi_with_, __COUNTER__)
 #define RMDI_WITH_PASTE(a, b)                  RMDI_WITH_PASTE_(a, b)
 #define RMDI_WITH_PASTE_(a, b)                 a##b
 /* A loop that turns once, so that `break` ends it, and its variable with it. */

@@ -17,19 +17,25 @@
  * before a put is seen by whoever gets that item.
  *
  * A queue is bounded: put waits while it is full. One that is not is asked for by name,
- * RMD_UNBOUNDED; it grows for as long as there is memory. With RMD_NOW, put and get do not wait:
- * RMD_ETIMEDOUT says that it is full, or empty.
+ * RMD_UNBOUNDED; it grows for as long as there is memory, and keeps what it has grown to. With
+ * RMD_NOW, put and get do not wait: RMD_ETIMEDOUT says that it is full, or empty.
  *
  * Items come out in the order in which they were put, or newest first, or by priority. The ordinary
- * queue (bounded, RMD_FIFO, no bound in bytes) takes no lock; the others hold one for a moment.
+ * queue (bounded, RMD_FIFO, no bound in bytes) takes no lock, and has 16 bytes for each item that
+ * it may hold from the beginning; the others hold a lock for a moment. Without a lock, an item that
+ * is still being put, by a thread that was interrupted just then, hides those put after it until
+ * that goes on; in the same way one that is still being got keeps its place.
+ *
  * Threads that wait are served about in the order in which they came; a running thread that finds
- * the queue ready is faster than a sleeping one.
+ * the queue ready is faster than a sleeping one. With a bound in bytes a large item may wait for
+ * long while small ones find room.
  *
  * Work to be accounted for: whoever got an item says rmd_queue_task_done() when it has been dealt
  * with, and rmd_queue_join() waits until that was said of every item that was put.
  *
  * Any thread may call any of these, but for a `one_to_one` queue. Whoever gets what is known to be
- * the last item may free the queue, even if the put has not returned yet; other gets must have. */
+ * the last item, or is told that the queue is over, may free it even if that put, or the
+ * rmd_queue_close(), has not returned yet; all other calls must have. */
 #ifndef REMUDA_QUEUE_H
 #define REMUDA_QUEUE_H
 
@@ -58,8 +64,8 @@ typedef struct rmd_queue_options {
     bool one_to_one;
     /* The sum of what bytes_of tells of the items in it; 0: no bound. */
     size_t bytes_max;
-    /* These three are called in the thread that puts, before the item is taken; never with a lock
-     * held. */
+    /* These two are called in the thread that puts, before the item is taken, with no lock held;
+     * perhaps several times for an item, and then are to tell the same. */
     size_t (*bytes_of)(void *ctx, const void *item);
     int64_t (*priority_of)(void *ctx, const void *item); /* for RMD_PRIORITY */
     /* Takes what is left at rmd_queue_abort() and rmd_queue_free(), in their thread. */
@@ -68,8 +74,8 @@ typedef struct rmd_queue_options {
 } rmd_queue_options;
 
 /* A new queue, empty, for items_max items. options is borrowed and may be NULL. Errors:
- * RMD_EINVAL (also items_max 0, and options that do not go together), RMD_E2BIG (more than can be
- * numbered), RMD_ENOMEM. Never blocks. */
+ * RMD_EINVAL (also items_max 0, and options that do not go together), RMD_E2BIG (more than 2 to the
+ * 40th), RMD_ENOMEM. Never blocks. */
 RMD_API int rmd_queue_open(rmd_queue **queue, size_t items_max, const rmd_queue_options *options)
     RMD_NODISCARD;
 

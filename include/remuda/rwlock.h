@@ -14,9 +14,11 @@
  *     }
  *
  * A writer that waits lets no new readers join those that have the lock, and after a writer come
- * the readers that wait; so neither starves the other. A lock that is free goes to whoever comes;
- * one that has waited for more than a millisecond, and was woken in vain, gets it next. A writer
- * that gives up lets those readers in that it has held back.
+ * the readers that wait; so neither starves the other. A lock that is free goes to whoever comes.
+ * But when one that waits has been woken in vain, and has waited for more than a millisecond or was
+ * so four times, the next release hands the lock to those whose turn it is, the first writer or all
+ * readers, and nobody overtakes them. Who was woken waits in front of who was not. A writer that
+ * gives up lets those readers in that it has held back.
  *
  * Not reentrant: a thread that writes and acquires it again waits for itself, and one that reads
  * may, if a writer waits, until the deadline. Reading cannot be turned into writing: release, and
@@ -51,7 +53,8 @@ RMD_API int rmd_rwlock_free(rmd_rwlock *lock);
 
 /* Acquire it to read, beside others, or to write, alone; with RMD_NOW only if that needs no wait.
  * Errors: RMD_ETIMEDOUT, RMD_ECANCELED (the thread's stop token fired: see stop.h), RMD_EINVAL
- * (NULL). Any thread. Block. */
+ * (NULL), RMD_E2BIG (to read, when it has been acquired 67,108,864 times and not released). Any
+ * thread. Block. */
 RMD_API int rmd_rwlock_acquire_read(rmd_rwlock *lock, rmd_deadline deadline) RMD_NODISCARD;
 RMD_API int rmd_rwlock_acquire_write(rmd_rwlock *lock, rmd_deadline deadline) RMD_NODISCARD;
 

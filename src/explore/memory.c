@@ -492,9 +492,10 @@ void rmdi_memory_fence(int order)
     }
 }
 
-/* Twice, so that those that came first know of those that came last. They know more of each other's
- * past then than the kernel's barrier says: a race that is ordered by nothing but that is found in
- * schedules in which the barrier comes earlier or later. */
+/* Twice, so that those that came first know of those that came last. The kernel's threads pass
+ * their barriers one after the other, and know less of each other then: a race, or an order of two
+ * light sides, that depends on nothing but that is found in schedules in which the barrier comes
+ * earlier or later, if at all. */
 void rmdi_memory_fence_all(void)
 {
     rmdi_fiber *self = rmdi_running;

@@ -127,6 +127,12 @@ int rmdi_os_thread_join(rmdi_os_thread *thread)
     return 0;
 }
 
+void rmdi_os_thread_yield(void)
+{
+    if (rmdi_running)
+        rmdi_explore_pause(here(&thread_site));
+}
+
 uintptr_t rmdi_os_thread_self(void)
 {
     static char outside;

@@ -9,7 +9,8 @@
 bool rmdi_membarrier_register(void);
 
 /* Returns when every thread of the process that runs has passed a full barrier since the call
- * began; those that do not run have passed one by not running. Some microseconds. */
+ * began; those that do not run have passed one by not running. Some microseconds. Not to be
+ * forbidden by a filter of system calls once it is registered. */
 void rmdi_membarrier(void);
 
 #endif

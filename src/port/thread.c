@@ -2,6 +2,7 @@
 #include "port/thread.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -61,6 +62,11 @@ void rmdi_os_thread_detach(rmdi_os_thread *thread)
 int rmdi_os_thread_join(rmdi_os_thread *thread)
 {
     return pthread_join(thread->id, NULL);
+}
+
+void rmdi_os_thread_yield(void)
+{
+    sched_yield();
 }
 
 uintptr_t rmdi_os_thread_self(void)

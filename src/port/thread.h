@@ -26,6 +26,9 @@ void rmdi_os_thread_detach(rmdi_os_thread *thread);
 /* Waits for its end. 0 or an errno value. */
 int rmdi_os_thread_join(rmdi_os_thread *thread);
 
+/* Lets another thread run that waits for the processor, if there is one. */
+void rmdi_os_thread_yield(void);
+
 /* A number that differs between live threads; never 0. */
 uintptr_t rmdi_os_thread_self(void);
 

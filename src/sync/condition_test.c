@@ -3,6 +3,7 @@
 
 #include "kit.h"
 #include "kit_alloc.h"
+#include "port/clock.h"
 #include "sync/thread.h"
 
 #include <remuda/error.h>
@@ -179,30 +180,41 @@ TEST_LIMIT(a_bounded_stack_with_two_conditions_and_many_sleepers_loses_nothing, 
     CHECK_EQ(rmd_lock_free(guard), 0);
 }
 
-static rmd_atomic(uint32_t) notified, over;
+static rmd_atomic(uint32_t) notified, timed_out, over;
 
 static void wait_shortly(void *arg)
 {
     (void)arg;
     while (!rmd_atomic_load(&over, RMD_ACQUIRE)) {
         rmdi_lock_enter(&lock);
-        if (rmdi_condition_wait(&changed, &lock, rmd_after_ns(30000)) == 0)
-            rmd_atomic_add(&notified, 1, RMD_RELAXED);
+        int err = rmdi_condition_wait(&changed, &lock, rmd_after_ns(30000));
+        rmd_atomic_add(err < 0 ? &timed_out : &notified, 1, RMD_RELAXED);
         rmdi_lock_release(&lock);
     }
+}
+
+/* To have met: more of both than come of the beginning and the end. */
+static bool enough(uint32_t sent)
+{
+    return sent >= 1000 && rmd_atomic_load(&timed_out, RMD_RELAXED) >= 1000;
 }
 
 TEST_LIMIT(a_notification_at_the_moment_of_a_deadline_reaches_exactly_one, 60)
 {
     rmdi_thread threads[4];
     uint32_t sent = 0;
+    rmd_deadline limit = patience();
     for (int i = 0; i < 4; i++)
         REQUIRE(rmdi_thread_start(&threads[i], wait_shortly, NULL, "waits") == 0);
-    for (int i = 0; i < 20000; i++) {
+    for (int i = 0; i < 20000 || (!enough(sent) && !rmd_deadline_passed(limit)); i++) {
+        int64_t until = rmdi_clock_monotonic_ns() + i % 40 * 1000; /* lets them come back */
+        while (rmdi_clock_monotonic_ns() < until)
+            ;
         rmdi_lock_enter(&lock);
         sent += (uint32_t)rmdi_wake_one(&changed.waits); /* tells whether somebody got it */
         rmdi_lock_release(&lock);
     }
+    CHECK(enough(sent));
     rmd_atomic_store(&over, 1, RMD_RELEASE);
     for (int i = 0; i < 4; i++)
         CHECK_EQ(rmdi_thread_join(&threads[i], RMD_FOREVER), 0);

@@ -38,6 +38,28 @@ TEST(a_binding_holds_for_its_block_and_inner_ones_hide_it)
     CHECK(color_now() == NULL);
 }
 
+#define WITH_BOTH                  \
+    RMD_WITH_CONTEXT (&color, red) \
+        RMD_WITH_CONTEXT (&size, blue)
+#define WITH_NONE              \
+    RMD_WITH_CONTEXT_OF (NULL) \
+        RMD_WITH_CONTEXT_OF (NULL)
+
+TEST(two_blocks_may_begin_on_one_line)
+{
+    int ran = 0;
+    WITH_BOTH
+    {
+        CHECK_STR(color_now(), "red");
+        CHECK(rmd_context_get(&size) == blue);
+        WITH_NONE
+        ran += color_now() == NULL;
+        CHECK_STR(color_now(), "red");
+    }
+    CHECK_EQ(ran, 1);
+    CHECK(color_now() == NULL);
+}
+
 TEST(keys_are_told_apart_by_their_address)
 {
     static const rmd_context_key other = { "color" };

@@ -17,9 +17,22 @@
  * of a lock touches it last in what lets the next one in (lock.c). A caller passes through the
  * event of its node before the frame is left, as who frees an event must (waiter.c).
  *
- * Orders: all under the lock; of `done` and `ended` see event.c. `owner` is compared by a thread
- * with its own number, and only that thread has written it if they are equal: relaxed. No later
- * thread has that number as long as *x is there, since the executor's is joined only in free(). */
+ * Orders: all under the lock; of `done` and `ended` see event.c.
+ *
+ * Circles. Executors whose threads call each other would wait for ever, for a call that has begun
+ * is waited for whatever its deadline says. So each has in `waits_for` the one that its thread
+ * waits for, under one lock for all of them; before a thread of an executor begins to wait, the
+ * chain from there on is walked, and if it leads back the call is refused. The chain has no circle,
+ * so the walk ends; and of several that would close one at once the last finds it closed. The wait
+ * of a call begins in the section in which it comes into the line, and the answering thread ends it
+ * before it tells the caller: so what runs after an answer may call whoever got it. Who gives up
+ * waits until it has left the line. Whoever is pointed at has somebody inside, and is not freed.
+ * Threads of others never enter that lock; it is entered before an executor's, and not held while
+ * anybody waits. Coroutines are passed over: their waits do not hold up the thread.
+ *
+ * Forks. In the child that lock is made anew (thread_list.c), and its thread carries no executor
+ * any more, which it could not tell from another one at the same address later. But what it
+ * returns into uses *x, so *x is marked and not freed there. */
 #include "sync/executor.h"
 
 #include "base/alloc.h"
@@ -28,6 +41,7 @@
 #include "sync/context.h"
 #include "sync/local_value.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { CALLS_MAX = 1024 };
@@ -43,7 +57,8 @@ typedef struct node {
     /* of a call */
     int err, result; /* written by the thread before `done` */
     rmdi_event done;
-    char *detail; /* RMDI_ERROR_DETAIL_MAX bytes of the caller's; NULL: a post */
+    char *detail;       /* RMDI_ERROR_DETAIL_MAX bytes of the caller's; NULL: a post */
+    rmd_executor *from; /* whose thread waits; NULL: nobody's */
     /* of a post */
     rmd_context *context;
 } node;
@@ -55,7 +70,7 @@ static node *of_link(rmdi_link *link)
 
 static bool is_own(rmd_executor *x)
 {
-    return rmd_atomic_load(&x->owner, RMD_RELAXED) == rmdi_thread_self();
+    return rmdi_self_executor() == x;
 }
 
 static int check(const rmd_executor *x, const char *what)
@@ -65,6 +80,71 @@ static int check(const rmd_executor *x, const char *what)
     if (!rmdi_process_is(x->process))
         return rmdi_fail(RMD_EFORKED, "%s: executor \"%s\"", what, x->name);
     return 0;
+}
+
+/* ---- who waits for whom ---- */
+
+RMD_STATIC rmdi_lock waits; /* guards all waits_for */
+
+void rmdi_executors_forked(void)
+{
+    rmd_executor *own = rmdi_self_executor();
+    waits = (rmdi_lock){ 0 };
+    if (own)
+        own->forked = true;
+    rmdi_self_set_executor(NULL);
+}
+
+/* The one whose thread would wait; NULL: nobody's. */
+static rmd_executor *waiting_one(rmd_deadline deadline)
+{
+    return deadline.ns > 0 && rmdi_self_is_own() ? rmdi_self_executor() : NULL;
+}
+
+/* `from` may be NULL in all of these: then there is nothing to guard. */
+static void enter_waits(const rmd_executor *from)
+{
+    if (from)
+        rmdi_lock_enter(&waits);
+}
+
+static void leave_waits(const rmd_executor *from)
+{
+    if (from)
+        rmdi_lock_release(&waits);
+}
+
+/* The next two with the lock of the waits held. */
+static int fail_circle(rmd_executor *from, rmd_executor *x)
+{
+    char text[RMDI_ERROR_DETAIL_MAX];
+    size_t len = 0;
+    for (rmd_executor *at = x; at != from && len < sizeof text; at = RMD_PLAIN(at->waits_for))
+        len += (size_t)snprintf(text + len, sizeof text - len, "\"%s\", which waits for ",
+                                at->name);
+    return rmdi_fail(RMD_EDEADLK, "executor \"%s\" would wait for %s\"%s\"", from->name, text,
+                     from->name);
+}
+
+static int begin_wait(rmd_executor *from, rmd_executor *x)
+{
+    rmd_executor *at = x;
+    if (!from)
+        return 0;
+    while (at && at != from)
+        at = RMD_PLAIN(at->waits_for);
+    if (at)
+        return fail_circle(from, x);
+    RMD_PLAIN_SET(from->waits_for, x);
+    return 0;
+}
+
+static void end_wait(rmd_executor *from)
+{
+    enter_waits(from);
+    if (from)
+        RMD_PLAIN_SET(from->waits_for, NULL);
+    leave_waits(from);
 }
 
 /* ---- the line; with the lock held ---- */
@@ -130,16 +210,18 @@ static int run(const node *n, const rmd_binding *bindings, rmd_stop *stop)
 
 static void answer(rmd_executor *x, node *n, int refusal)
 {
+    uint64_t process = x->process;
     n->err = refusal;
     if (refusal)
         rmdi_fail_copy(0, x->detail);
     else
         n->result = run(n, n->bindings, n->stop);
-    if (!rmdi_process_is(x->process))
+    if (!rmdi_process_is(process))
         return;
     if (refusal || n->result < 0)
         memcpy(n->detail, rmd_error_detail(), strlen(rmd_error_detail()) + 1);
     RMD_PLAIN_WRITES(&n->err, sizeof n->err + sizeof n->result);
+    end_wait(n->from);
     rmdi_event_set(&n->done); /* the last use of it */
 }
 
@@ -155,9 +237,10 @@ static void run_post(rmd_executor *x, node *n, int refusal)
 
 static void start(rmd_executor *x)
 {
+    uint64_t process = x->process;
     rmd_stop_set(&x->stop);
     int err = x->start ? x->start(x->arg) : 0;
-    if (err >= 0 || !rmdi_process_is(x->process))
+    if (err >= 0 || !rmdi_process_is(process))
         return;
     rmdi_lock_enter(&x->lock);
     x->start_err = err;
@@ -172,7 +255,7 @@ static void serve(void *arg)
     rmd_executor *x = arg;
     uint64_t process = x->process;
     int refusal;
-    rmd_atomic_store(&x->owner, rmdi_thread_self(), RMD_RELAXED);
+    rmdi_self_set_executor(x);
     start(x);
     for (node *n; rmdi_process_is(process) && (n = next(x, &refusal));)
         (n->detail ? answer : run_post)(x, n, refusal);
@@ -266,8 +349,10 @@ static bool withdraw(rmd_executor *x, node *n)
 static int wait_for(rmd_executor *x, node *n, rmd_deadline deadline)
 {
     int err = rmdi_event_wait(&n->done, deadline);
-    if (err < 0 && withdraw(x, n))
+    if (err < 0 && withdraw(x, n)) {
+        end_wait(n->from);
         return rmdi_fail(err, "executor \"%s\": the call had not begun", x->name);
+    }
     if (err < 0) { /* it uses our stack, so nothing ends this but its end */
         rmd_stop *stop = rmd_stop_set(NULL);
         err = rmdi_event_wait(&n->done, RMD_FOREVER);
@@ -275,23 +360,35 @@ static int wait_for(rmd_executor *x, node *n, rmd_deadline deadline)
     }
     RMD_PLAIN_READS(&n->err, sizeof n->err + sizeof n->result);
     (void)rmdi_event_busy(&n->done); /* whoever has set it has left it after this */
+    if (n->err < 0 || n->result < 0)
+        rmdi_fail_copy(0, n->detail); /* nothing, too: what is there is about something else */
     return n->err;
 }
 
-static int call_elsewhere(rmd_executor *x, node *n, rmd_deadline deadline)
+static int come_into_line(rmd_executor *x, node *n, rmd_deadline deadline)
 {
+    enter_waits(n->from);
     rmdi_lock_enter(&x->lock);
     int err = refuse_closed(x);
     if (err == 0 && deadline.ns <= 0) /* if it began, it would have to be waited for */
         err = rmdi_fail(RMD_ETIMEDOUT, "executor \"%s\" would have to be waited for", x->name);
-    if (err < 0) {
-        rmdi_lock_release(&x->lock);
-        return err;
+    if (err == 0)
+        err = begin_wait(n->from, x);
+    if (err == 0) {
+        append(x, n);
+        x->inside++;
+        rmdi_condition_notify_one(&x->work);
     }
-    append(x, n);
-    x->inside++;
-    rmdi_condition_notify_one(&x->work);
     rmdi_lock_release(&x->lock);
+    leave_waits(n->from);
+    return err;
+}
+
+static int call_elsewhere(rmd_executor *x, node *n, rmd_deadline deadline)
+{
+    int err = come_into_line(x, n, deadline);
+    if (err < 0)
+        return err;
     err = wait_for(x, n, deadline);
     rmdi_lock_enter(&x->lock);
     leave_inside(x);
@@ -303,7 +400,6 @@ int rmd_executor_call(rmd_executor *executor, int (*fn)(void *arg), void *arg, i
 {
     char detail[RMDI_ERROR_DETAIL_MAX];
     int err = check(executor, "call");
-    *detail = '\0';
     if (err < 0)
         return err;
     if (!fn)
@@ -312,13 +408,12 @@ int rmd_executor_call(rmd_executor *executor, int (*fn)(void *arg), void *arg, i
                .arg = arg,
                .bindings = rmdi_bindings_now(),
                .stop = rmdi_self_stop(),
-               .detail = detail };
+               .detail = detail,
+               .from = waiting_one(deadline) };
     if (is_own(executor))
         n.result = fn(arg);
     else
         err = call_elsewhere(executor, &n, deadline);
-    if (*detail)
-        rmdi_fail_copy(0, detail);
     if (err == 0 && result)
         *result = n.result;
     return err;
@@ -428,6 +523,21 @@ int rmd_executor_abort(rmd_executor *executor)
     return 0;
 }
 
+/* Closes, and stays inside. */
+static int begin_drain(rmd_executor *x, rmd_executor *from)
+{
+    enter_waits(from);
+    int err = begin_wait(from, x);
+    if (err == 0) {
+        rmdi_lock_enter(&x->lock);
+        (void)close_it(x);
+        x->inside++;
+        rmdi_lock_release(&x->lock);
+    }
+    leave_waits(from);
+    return err;
+}
+
 int rmd_executor_drain(rmd_executor *executor, rmd_deadline deadline)
 {
     int err = check(executor, "drain");
@@ -435,11 +545,12 @@ int rmd_executor_drain(rmd_executor *executor, rmd_deadline deadline)
         return err;
     if (is_own(executor))
         return rmdi_fail(RMD_EDEADLK, "executor \"%s\" drains itself", executor->name);
-    rmdi_lock_enter(&executor->lock);
-    (void)close_it(executor);
-    executor->inside++;
-    rmdi_lock_release(&executor->lock);
+    rmd_executor *from = waiting_one(deadline);
+    err = begin_drain(executor, from);
+    if (err < 0)
+        return err;
     err = rmdi_event_wait(&executor->ended, deadline);
+    end_wait(from);
     if (err < 0)
         err = rmdi_fail(err, "executor \"%s\" still works", executor->name);
     else if (executor->start_err)
@@ -462,7 +573,7 @@ int rmd_executor_free(rmd_executor *executor)
     if (!executor)
         return 0;
     bool here = rmdi_process_is(executor->process);
-    if (is_own(executor) || (here && in_use(executor)))
+    if (here ? is_own(executor) || in_use(executor) : executor->forked)
         return rmdi_fail(RMD_EBUSY, "executor \"%s\" was not drained", executor->name);
     if (here)
         (void)rmdi_thread_join(&executor->thread, RMD_FOREVER);

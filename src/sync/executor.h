@@ -15,7 +15,6 @@
 
 struct rmd_executor {
     rmdi_thread thread;
-    rmd_atomic(uintptr_t) owner; /* rmdi_thread_self() there; 0: it has not begun yet */
     rmdi_lock lock;
     rmdi_condition work, room;
     rmdi_event ended; /* the thread's last use, but for its own `done` */
@@ -28,6 +27,8 @@ struct rmd_executor {
     int refusal;                        /* 0, or what is said to all that have not begun */
     char detail[RMDI_ERROR_DETAIL_MAX]; /* and with these words */
     int start_err;                      /* written before `ended`, by the thread */
+    /* guarded by the lock of all waits */
+    rmd_executor *waits_for; /* whom its thread calls, or drains; NULL: nobody */
     /* written before there is a thread */
     size_t posts_max;
     int (*start)(void *arg);
@@ -35,7 +36,11 @@ struct rmd_executor {
     void *arg;
     void (*dropped)(int (*fn)(void *arg), void *arg);
     uint64_t process;
+    bool forked; /* in a child made by fork(): the one thread there was ours */
     char name[];
 };
+
+/* In a child made by fork(), on its one thread: which is none of an executor any more. */
+void rmdi_executors_forked(void);
 
 #endif

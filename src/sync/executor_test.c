@@ -7,6 +7,7 @@
 #include "kit_resources.h"
 #include "sync/local_value.h"
 
+#include <pthread.h>
 #include <remuda/context.h>
 #include <remuda/error.h>
 #include <remuda/select.h>
@@ -18,6 +19,15 @@ static rmd_executor *x;
 static rmdi_event begun, may_end;
 static int one = 1;
 static int ran; /* by the executor's thread alone */
+
+/* The sanitizers have their own ideas of what a forked child with threads may do. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+static const bool sanitized = true;
+#elif defined(__has_feature)
+static const bool sanitized = __has_feature(thread_sanitizer) || __has_feature(address_sanitizer);
+#else
+static const bool sanitized = false;
+#endif
 
 static rmd_deadline patience(void)
 {
@@ -100,8 +110,14 @@ TEST(what_the_function_says_of_its_failure_comes_along)
     rmdi_fail(0, "before");
     CHECK_EQ(rmd_executor_call(x, fail_silently, NULL, &result, patience()), 0);
     CHECK_EQ(result, -77);
-    CHECK_STR(rmd_error_detail(), "before"); /* nothing was said there */
+    CHECK_STR(rmd_error_detail(), ""); /* nothing was said there */
     end_it();
+}
+
+static int nothing(void *arg)
+{
+    (void)arg;
+    return 0;
 }
 
 static int call_again(void *arg)
@@ -120,6 +136,65 @@ TEST(a_call_from_its_own_thread_runs_in_place)
     CHECK_EQ(rmd_executor_call(x, call_again, &depth, &result, patience()), 0);
     CHECK_EQ(result, 7);
     end_it();
+}
+
+/* ---- executors that call each other ---- */
+
+static rmd_executor *ring[3]; /* each calls the next */
+
+/* Goes round once; what the last call, which would close the circle, returned. */
+static int go_round(void *arg)
+{
+    int at = *(int *)arg, next = at + 1, result = 0;
+    int err = rmd_executor_call(ring[next % 3], next == 3 ? add : go_round,
+                                next == 3 ? (void *)&one : &next, &result, patience());
+    return err ? err : result;
+}
+
+static int drain_the_first(void *arg)
+{
+    (void)arg;
+    int err = rmd_executor_drain(ring[0], RMD_FOREVER); /* which does not even close it */
+    CHECK_STR(rmd_error_detail(),
+              "executor \"green\" would wait for \"red\", which waits for \"green\"");
+    CHECK_EQ(rmd_executor_post(ring[0], nothing, NULL, RMD_NOW), 0);
+    CHECK_EQ(rmd_executor_drain(ring[0], RMD_NOW), RMD_ETIMEDOUT); /* it does not wait */
+    return err;
+}
+
+static int drain_from_the_second(void *arg)
+{
+    int result = 0;
+    CHECK_EQ(rmd_executor_call(ring[1], drain_the_first, arg, &result, patience()), 0);
+    return result;
+}
+
+TEST(executors_that_would_wait_for_each_other_are_refused)
+{
+    static const char *const names[] = { "red", "green", "blue" };
+    int at = 0, result = 0;
+    for (int i = 0; i < 3; i++) {
+        rmd_executor_options options = { .size = sizeof options, .name = names[i] };
+        REQUIRE(rmd_executor_open(&ring[i], &options) == 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(rmd_executor_call(ring[0], go_round, &at, &result, patience()), 0);
+        CHECK_EQ(result, RMD_EDEADLK);
+        CHECK_STR(rmd_error_detail(),
+                  "executor \"blue\" would wait for \"red\", which waits for \"green\", "
+                  "which waits for \"blue\"");
+    }
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(rmd_executor_call(ring[i], go_round, &(int){ 2 }, &result, patience()), 0);
+        CHECK_EQ(result, ran);
+    }
+    CHECK_EQ(rmd_executor_call(ring[0], drain_from_the_second, NULL, &result, patience()), 0);
+    CHECK_EQ(result, RMD_EDEADLK);
+    CHECK_EQ(rmd_executor_call(ring[0], nothing, NULL, NULL, patience()), RMD_ECLOSED);
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(rmd_executor_drain(ring[i], patience()), 0);
+        CHECK_EQ(rmd_executor_free(ring[i]), 0);
+    }
 }
 
 TEST(misuse_of_an_executor_is_refused)
@@ -267,12 +342,6 @@ TEST(posts_are_bounded)
     CHECK_EQ(ran, 3);
 }
 
-static int nothing(void *arg)
-{
-    (void)arg;
-    return 0;
-}
-
 static int fill(void *arg)
 {
     int n = 0;
@@ -406,6 +475,19 @@ TEST(a_start_that_fails_is_told_to_all)
     CHECK_EQ(rmd_executor_free(x), 0);
 }
 
+TEST(a_start_that_fails_silently_leaves_no_older_words)
+{
+    rmd_executor_options options = { .size = sizeof options, .start = fail_silently };
+    open_it(&options);
+    rmdi_fail(0, "before");
+    CHECK_EQ(rmd_executor_call(x, add, &one, NULL, patience()), -77);
+    CHECK_STR(rmd_error_detail(), "");
+    rmdi_fail(0, "before");
+    CHECK_EQ(rmd_executor_drain(x, patience()), -77);
+    CHECK_STR(rmd_error_detail(), "");
+    CHECK_EQ(rmd_executor_free(x), 0);
+}
+
 TEST(an_abort_wakes_a_start_that_waits)
 {
     rmd_executor_options options = { .size = sizeof options, .start = hold };
@@ -454,6 +536,20 @@ TEST(start_and_end_run_on_the_thread_and_its_values_are_destroyed_by_the_drain)
 
 /* ---- forks ---- */
 
+static void on_new_thread(void *(*fn)(void *arg))
+{
+    pthread_t thread;
+    REQUIRE(pthread_create(&thread, NULL, fn, NULL) == 0);
+    pthread_join(thread, NULL);
+}
+
+static void *free_busy(void *arg)
+{
+    (void)arg;
+    CHECK_EQ(rmd_executor_free(x), RMD_EBUSY); /* the child's first thread is in it still */
+    return NULL;
+}
+
 static void in_child(void *arg)
 {
     int own = *(int *)arg;
@@ -462,6 +558,8 @@ static void in_child(void *arg)
     CHECK_EQ(rmd_executor_close(x), RMD_EFORKED);
     CHECK_EQ(rmd_executor_abort(x), RMD_EFORKED);
     CHECK_EQ(rmd_executor_drain(x, RMD_FOREVER), RMD_EFORKED);
+    if (own && !sanitized)
+        on_new_thread(free_busy);
     CHECK_EQ(rmd_executor_free(x), own ? RMD_EBUSY : 0);
 }
 
@@ -495,6 +593,77 @@ TEST(in_a_child_made_by_fork_there_is_no_executor)
     CHECK_EQ(rmd_executor_call(x, fork_and_return, &own, NULL, patience()), 0);
     wait_for_child(); /* it ended with its one thread, which had nothing to do there */
     end_it();
+}
+
+/* A new thread of the child may lie where the executor's lay, and is another one all the same. */
+static void *free_on_new_thread(void *arg)
+{
+    (void)arg;
+    CHECK_EQ(rmd_executor_free(x), 0);
+    return NULL;
+}
+
+TEST(in_a_child_any_thread_frees_the_copy)
+{
+    if (sanitized)
+        SKIP("not with a sanitizer");
+    open_it(NULL);
+    CHECK_EQ(rmd_executor_call(x, add, &one, NULL, patience()), 0);
+    forked = fork();
+    if (forked == 0) {
+        on_new_thread(free_on_new_thread);
+        _exit(0);
+    }
+    wait_for_child();
+    end_it();
+}
+
+static int call_other(void *arg)
+{
+    return rmd_executor_call(arg, add, &one, NULL, patience());
+}
+
+static void call_each_other(rmd_executor **from, rmd_executor **to)
+{
+    int result = 1;
+    REQUIRE(rmd_executor_open(from, NULL) == 0 && rmd_executor_open(to, NULL) == 0);
+    CHECK_EQ(rmd_executor_call(*from, call_other, *to, &result, patience()), 0);
+    CHECK_EQ(result, 0);
+    CHECK_EQ(rmd_executor_drain(*from, patience()), 0);
+    CHECK_EQ(rmd_executor_free(*from), 0);
+    CHECK_EQ(rmd_executor_drain(*to, patience()), 0);
+    CHECK_EQ(rmd_executor_free(*to), 0);
+}
+
+static int call_other_until_closed(void *arg)
+{
+    int err;
+    do
+        err = call_other(arg);
+    while (err == 0);
+    return 0;
+}
+
+/* Also if others do so at the moment of the fork. */
+TEST_LIMIT(in_a_child_new_executors_call_each_other, 60)
+{
+    if (sanitized)
+        SKIP("not with a sanitizer");
+    open_it(NULL);
+    REQUIRE(rmd_executor_open(&ring[0], NULL) == 0);
+    CHECK_EQ(rmd_executor_post(x, call_other_until_closed, ring[0], patience()), 0);
+    for (int i = 0; i < 60; i++) {
+        forked = fork();
+        if (forked == 0) {
+            alarm(10);
+            call_each_other(&ring[1], &ring[2]);
+            _exit(0);
+        }
+        wait_for_child();
+    }
+    CHECK_EQ(rmd_executor_drain(ring[0], patience()), 0);
+    end_it();
+    CHECK_EQ(rmd_executor_free(ring[0]), 0);
 }
 
 /* ---- many ---- */

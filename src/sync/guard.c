@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "sync/lock_check.h"
 
 #include <remuda/guard.h>
 #include <stdalign.h>
@@ -53,12 +54,19 @@ int rmd_guard_open(rmd_guard **guard, size_t bytes, const rmd_guard_options *opt
     return 0;
 }
 
+static int refuse_busy(rmd_lock *lock)
+{
+    char by[RMDI_LOCK_HOLDER_MAX];
+    return rmdi_fail(RMD_EBUSY, "the lock \"%s\" is held%s or waited for", lock->name,
+                     rmdi_lock_check_holder(lock, by));
+}
+
 int rmd_guard_free(rmd_guard *guard)
 {
     if (!guard)
         return 0;
-    if (rmdi_lock_busy(&guard->lock->lock))
-        return rmd_lock_free(guard->lock); /* refuses, and tells why */
+    if (rmdi_lock_busy(&guard->lock->lock)) /* perhaps no more now: it is for the next call */
+        return refuse_busy(guard->lock);
     if (guard->destroy)
         guard->destroy(guard->data);
     int err = rmd_lock_free(guard->lock);

@@ -3,6 +3,7 @@
 
 #include "kit.h"
 #include "kit_alloc.h"
+#include "sync/event.h"
 #include "sync/thread.h"
 
 #include <remuda/error.h>
@@ -139,6 +140,55 @@ TEST(each_way_out_of_the_block_releases)
     CHECK_EQ(err, RMD_ETIMEDOUT);
     CHECK_EQ(rmd_guard_free(guard), 0);
     CHECK_EQ(destroyed, 1);
+}
+
+#define WITH_BOTH(first, second)                \
+    RMD_WITH_GUARD (account *a, first, RMD_NOW) \
+        RMD_WITH_GUARD (account *b, second, RMD_NOW)
+
+TEST(two_blocks_may_begin_on_one_line)
+{
+    rmd_guard *other;
+    open_account(false);
+    REQUIRE(rmd_guard_open(&other, sizeof(account), NULL) == 0);
+    WITH_BOTH(guard, other)
+    a->balance = b->balance + 3;
+    RMD_WITH_GUARD (const account *a, guard, RMD_NOW)
+        CHECK_EQ(a->balance, 3);
+    CHECK_EQ(rmd_guard_free(other), 0);
+    CHECK_EQ(rmd_guard_free(guard), 0);
+}
+
+/* ---- freed as soon as it goes ---- */
+
+static rmdi_event has_it;
+
+static void hold_shortly(void *arg)
+{
+    (void)arg;
+    RMD_WITH_GUARD (account *a, guard, patience()) {
+        rmdi_event_set(&has_it);
+        for (int i = 0; i < 2000; i++)
+            *(volatile int *)&a->changes = 0;
+    }
+}
+
+TEST_LIMIT(whoever_is_told_that_it_is_freed_has_destroyed_it, 60)
+{
+    for (int i = 1; i <= 3000; i++) {
+        rmdi_thread thread;
+        int err;
+        open_account(false);
+        REQUIRE(rmdi_thread_start(&thread, hold_shortly, NULL, "holds") == 0);
+        CHECK_EQ(rmdi_event_wait(&has_it, patience()), 0);
+        do
+            err = rmd_guard_free(guard);
+        while (err == RMD_EBUSY);
+        CHECK_EQ(err, 0);
+        CHECK_EQ(destroyed, i);
+        CHECK_EQ(rmdi_thread_join(&thread, RMD_FOREVER), 0);
+        rmdi_event_clear(&has_it);
+    }
 }
 
 /* ---- methods that call methods ---- */

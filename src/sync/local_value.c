@@ -12,9 +12,9 @@
  * In a child made by fork() there are no other threads, and nothing that would tell which local
  * they had values of; nor could a list of locals be trusted, which one of them may have been
  * changing. So the count carries the generation of the process in its upper half, and one of
- * another generation is 0. The child's one thread counts its own values anew, before it can have
- * started another. The numbers are given by atomic operations alone, since a lock could be held by
- * a thread that is not there any more.
+ * another generation is 0. The child's one thread counts its own values anew, with those that are
+ * in their destructors, before it can have started another. The numbers are given by atomic
+ * operations alone, since a lock could be held by a thread that is not there any more.
  *
  * Orders. The holder that leaves is a release, and reading the count in free() an acquire: whoever
  * frees comes after all that the other threads did with the local. Numbers publish nothing. */
@@ -42,8 +42,15 @@ typedef struct slot {
     void *value;
 } slot;
 
+/* A value that its destructor has: no more in its slot, but it counts. */
+typedef struct flight {
+    rmd_local *local;
+    struct flight *outer; /* of the destructor in which this one runs */
+} flight;
+
 struct rmdi_values {
     uint32_t len, held; /* slots; values in them */
+    flight *in_flight;  /* NULL: no destructor runs */
     slot slots[];
 };
 
@@ -148,7 +155,8 @@ static int grow(rmdi_self *self, uint32_t index)
     if (!values)
         return rmdi_fail_memory();
     memset(&values->slots[before], 0, (len - before) * sizeof *values->slots);
-    values->held = before ? values->held : 0;
+    if (!before)
+        *values = (struct rmdi_values){ .held = 0 };
     values->len = len;
     self->values = values;
     return 0;
@@ -169,16 +177,19 @@ static void put_in(rmdi_self *self, slot *s, rmd_local *local, void *value)
     *s = (slot){ local, value };
 }
 
-/* The destructor may set values, and so move the array. */
+/* The destructor may set values, and so move the array, and free other locals; but while there is
+ * one in flight the array is not freed. */
 static void destroy_value(rmdi_self *self, uint32_t index)
 {
     slot *s = &self->values->slots[index];
-    rmd_local *local = s->local;
+    flight f = { .local = s->local, .outer = self->values->in_flight };
     void *value = s->value;
+    self->values->in_flight = &f;
     take_out(self, s);
-    if (local->destroy)
-        local->destroy(value);
-    drop_holder(local);
+    if (f.local->destroy)
+        f.local->destroy(value);
+    self->values->in_flight = f.outer;
+    drop_holder(f.local);
 }
 
 static void forget_value(rmdi_self *self, uint32_t index)
@@ -211,16 +222,19 @@ void rmdi_values_end(rmdi_self *self)
     free_array(self);
 }
 
+/* The counts there are, are of the parent's generation: the first one begins anew. */
 static void recount(rmdi_self *self, uint32_t index)
 {
-    rmd_local *local = self->values->slots[index].local;
-    rmd_atomic_store(&local->holders, generation() + 1, RMD_RELAXED); /* there is no other thread */
+    add_holder(self->values->slots[index].local);
 }
 
 void rmdi_values_forked(rmdi_self *self)
 {
-    if (self->values)
-        for_each_value(self, recount);
+    if (!self->values)
+        return;
+    for_each_value(self, recount);
+    for (flight *f = self->values->in_flight; f; f = f->outer)
+        add_holder(f->local);
 }
 
 /* ---- the public local ---- */
@@ -259,7 +273,7 @@ static void destroy_own(rmdi_self *self, rmd_local *local)
         destroy_value(self, local->index);
     if ((s = slot_of(self, local)) && s->value)
         forget_value(self, local->index);
-    if (self->values && !self->values->held)
+    if (self->values && !self->values->held && !self->values->in_flight)
         free_array(self);
 }
 

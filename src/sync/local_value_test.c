@@ -200,6 +200,30 @@ TEST(destructors_that_set_values_come_to_an_end)
     CHECK_EQ(rmd_local_free(other), 0);
 }
 
+static void free_other(void *value)
+{
+    (void)value;
+    rmd_atomic_add(&destroyed, rmd_local_free(other) == 0, RMD_RELAXED);
+}
+
+TEST(a_destructor_may_free_another_local)
+{
+    for (int i = 0; i < WAYS; i++) {
+        rmd_atomic_store(&destroyed, 0, RMD_RELAXED);
+        REQUIRE(rmd_local_open(&local, free_other) == 0);
+        REQUIRE(rmd_local_open(&other, NULL) == 0);
+        ways[i](set_one, &local);
+        CHECK_EQ(sum(), 1);
+        CHECK_EQ(rmd_local_free(local), 0);
+    }
+    REQUIRE(rmd_local_open(&local, free_other) == 0);
+    REQUIRE(rmd_local_open(&other, NULL) == 0);
+    CHECK_EQ(set(local, 1), 0);
+    CHECK_EQ(set(other, 1), 0);
+    CHECK_EQ(rmd_local_free(local), 0); /* and so both */
+    CHECK_EQ(sum(), 2);
+}
+
 /* ---- freeing ---- */
 
 static void set_and_wait(void *arg)
@@ -352,6 +376,26 @@ static int status_of(pid_t pid)
     return status;
 }
 
+static rmdi_event child_has_set, child_may_go;
+
+static void set_and_wait_in_child(void *arg)
+{
+    CHECK_EQ(rmd_local_set(local, arg), 0);
+    rmdi_event_set(&child_has_set);
+    CHECK_EQ(rmdi_event_wait(&child_may_go, patience()), 0);
+}
+
+/* The child's own value counts as ever, beside that of a thread of the child. */
+static void have_two_values_in_child(void *arg)
+{
+    pthread_t thread = start_foreign(set_and_wait_in_child, (void *)(intptr_t)5);
+    CHECK_EQ(rmdi_event_wait(&child_has_set, patience()), 0);
+    CHECK_EQ(rmd_local_free(local), RMD_EBUSY);
+    CHECK(rmd_local_get(local) == arg);
+    rmdi_event_set(&child_may_go);
+    pthread_join(thread, NULL);
+}
+
 /* The other thread's value does not keep the child from freeing; its own is still there. */
 static void fork_now(void *arg)
 {
@@ -360,7 +404,7 @@ static void fork_now(void *arg)
     if (pid == 0) {
         CHECK(rmd_local_get(local) == arg);
         if (!sanitized)
-            run_foreign(set_one, (void *)(intptr_t)5);
+            have_two_values_in_child(arg);
         int before = sum();
         CHECK_EQ(before, sanitized ? 0 : 5);
         CHECK_EQ(rmd_local_free(local), 0);
@@ -389,6 +433,25 @@ TEST(in_a_child_made_by_fork_only_the_forking_thread_has_values)
 }
 
 static pid_t forked;
+
+/* What it destroys is its own still, in the child as well. */
+static void fork_in_destructor(void *value)
+{
+    forked = fork();
+    CHECK_EQ(rmd_local_free(local), RMD_EBUSY);
+    if (forked == 0)
+        _exit(rmd_local_set(local, value) == 0 && rmd_local_free(local) == RMD_EBUSY ? 0 : 1);
+}
+
+TEST(a_local_is_busy_in_the_child_of_a_destructor_that_forks)
+{
+    for (int i = 0; i < WAYS; i++) {
+        REQUIRE(rmd_local_open(&local, fork_in_destructor) == 0);
+        ways[i](set_one, &local);
+        CHECK_EQ(status_of(forked), 0);
+        CHECK_EQ(rmd_local_free(local), 0);
+    }
+}
 
 static void fork_and_return(void *arg)
 {

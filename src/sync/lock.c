@@ -228,10 +228,14 @@ bool rmdi_lock_is_held(rmdi_lock *lock)
 
 bool rmdi_lock_busy(rmdi_lock *lock)
 {
-    /* Acquire: whoever is told that it is free sees what its last holder wrote, even if it has
-     * never held the lock itself. */
-    return rmdi_wait_list_busy(&lock->waits) ||
-           (rmd_atomic_load(&lock->word, RMD_ACQUIRE) & (HELD | WAKING));
+    rmdi_wait_list_enter(&lock->waits);
+    bool busy = rmdi_wait_list_waits(&lock->waits) || RMD_PLAIN(lock->waits.taken);
+    /* With the list entered: who was woken, and goes back into it, clears WAKING in one go with
+     * that. Acquire: whoever is told that it is free sees what its last holder wrote, even if it
+     * has never held the lock itself. */
+    uint32_t word = rmd_atomic_load(&lock->word, RMD_ACQUIRE);
+    rmdi_wait_list_leave(&lock->waits);
+    return busy || (word & (HELD | WAKING));
 }
 
 /* ---- the public lock ---- */

@@ -8,7 +8,9 @@
  * the wanted one to the held one is looked for; if there is one, the edge would close a circle of
  * locks in which everybody may wait for the next, and instead of it there is a report. An edge
  * that is there already closed none. So each order costs one search, and each use of it a look
- * through the edges of the locks that are held.
+ * through the edges of the locks that are held. All that a thread holds is looked at before the
+ * first edge is made: of a call that is refused none is left, as it has waited for nothing. (Edges
+ * to the same lock close no circle with each other, so none is missed by this.)
  *
  * Which edges are right. A thread that waits for B holding A: A to B, for every A that it holds,
  * however it got that. One that takes B with RMD_NOW does not wait, so others cannot wait for it in
@@ -20,6 +22,9 @@
  * all its acquires and releases come by here, with a place or without: so no record is left behind
  * that would be wrong later. What was acquired before that moment has no record, and nothing is
  * said about it.
+ *
+ * What a thread does while it reports is checked, and refused, but not reported: else a hook that
+ * does what it reports would be called by itself, without an end. `reporting` has such threads.
  *
  * Everything is guarded by one lock, which is not checked. It is acquired inside all others, and
  * what it guards never waits: so it adds no deadlock. Nodes and edges are allocated with it held.
@@ -65,10 +70,17 @@ typedef struct edge {
     char thread[NAME_MAX_BYTES];
 } edge;
 
+/* A thread in the hook, on its stack. */
+typedef struct reporter {
+    const void *id; /* rmdi_self_id() */
+    struct reporter *next;
+} reporter;
+
 RMD_STATIC struct {
     rmdi_lock lock;
     rmd_atomic(uint64_t) process; /* 0: no use yet */
     rmdi_link held;               /* nodes; zeroed: empty, too */
+    reporter *reporting;
     uint64_t searches;
     void (*report)(void *ctx, const char *text);
     void *ctx;
@@ -286,7 +298,7 @@ static void tell_inversion(text *t, node *wanted, node *held, const rmd_place *p
     for (edge *e = held->by; e; e = e->from->by, link = "; and ") {
         add(t, "%s", link);
         add_lock(t, e->to);
-        add(t, " was acquired at ");
+        add(t, " was wanted at ");
         add_place(t, e->wanted);
         add(t, " by ");
         add_thread(t, e->thread);
@@ -297,20 +309,31 @@ static void tell_inversion(text *t, node *wanted, node *held, const rmd_place *p
     }
 }
 
-/* Compares with all that the calling thread holds; stops at the first that does not fit. */
-static void look_at_order(text *t, node *wanted, const rmd_place *place)
+/* The next lock, from *l on, that the calling thread holds and that has no edge to the wanted one;
+ * NULL: no more. */
+static node *next_without_edge(rmdi_link **l, node *wanted)
 {
     const void *me = rmdi_self_id();
-    for (rmdi_link *l = state.held.next; l != &state.held && t->len == 0; l = l->next) {
-        node *held = of_held(l);
+    while (*l != &state.held) {
+        node *held = of_held(*l);
         RMD_PLAIN_READS(held, sizeof *held);
-        if (held->holder != me || held == wanted || has_edge(held, wanted))
-            continue;
+        *l = (*l)->next;
+        if (held->holder == me && held != wanted && !has_edge(held, wanted))
+            return held;
+    }
+    return NULL;
+}
+
+/* Compares with all that the calling thread holds. If all fits, that is known from now on. */
+static void look_at_order(text *t, node *wanted, const rmd_place *place)
+{
+    rmdi_link *l = state.held.next;
+    for (node *held; t->len == 0 && (held = next_without_edge(&l, wanted));)
         if (leads_to(wanted, held))
             tell_inversion(t, wanted, held, place);
-        else
-            add_edge(held, wanted, place);
-    }
+    l = state.held.next;
+    for (node *held; t->len == 0 && (held = next_without_edge(&l, wanted));)
+        add_edge(held, wanted, place);
 }
 
 static void tell_self_deadlock(text *t, const node *n, const rmd_place *place)
@@ -324,20 +347,53 @@ static void tell_self_deadlock(text *t, const node *n, const rmd_place *place)
     add(t, ", and it is not reentrant");
 }
 
-/* ---- the checks ---- */
+/* ---- reporting ---- */
+
+static bool reports_already(void)
+{
+    const void *me = rmdi_self_id();
+    for (reporter *r = RMD_PLAIN(state.reporting); r; r = RMD_PLAIN(r->next))
+        if (RMD_PLAIN(r->id) == me)
+            return true;
+    return false;
+}
+
+static void begin_report(reporter *mine)
+{
+    RMD_PLAIN_SET(mine->id, rmdi_self_id());
+    RMD_PLAIN_SET(mine->next, RMD_PLAIN(state.reporting));
+    RMD_PLAIN_SET(state.reporting, mine);
+}
+
+static void end_report(const reporter *mine)
+{
+    reporter **at = &state.reporting;
+    if (!enter()) /* the hook has called fork(), and this is the child */
+        return;
+    while (RMD_PLAIN(*at) != mine)
+        at = &(*at)->next;
+    RMD_PLAIN_SET(*at, mine->next);
+    leave();
+}
 
 /* With the state's lock held, which is released. A text that is not empty is a finding. */
 static int leave_and_report(const text *t, int code)
 {
+    reporter mine;
     void (*report)(void *ctx, const char *text) = RMD_PLAIN(state.report);
     void *ctx = RMD_PLAIN(state.ctx);
+    bool told = t->len > 0 && report && !reports_already();
+    if (told)
+        begin_report(&mine);
     leave();
-    if (t->len == 0)
-        return 0;
-    if (report)
+    if (told) {
         report(ctx, t->to);
-    return rmdi_fail(code, "%s", t->to);
+        end_report(&mine);
+    }
+    return t->len > 0 ? rmdi_fail(code, "%s", t->to) : 0;
 }
+
+/* ---- what is called ---- */
 
 int rmdi_lock_check_wanted(rmd_lock *lock, rmd_deadline deadline, const rmd_place *place)
 {

@@ -129,7 +129,7 @@ TEST(an_inversion_is_refused_with_both_places_of_both_sides)
     CHECK_EQ(in_order(b, a, patience()), RMD_EDEADLK);
     CHECK_CONTAINS(rmd_error_detail(), "lock \"a\" at in_order() lock_check_test.c:");
     CHECK_CONTAINS(rmd_error_detail(), "by a thread while \"b\" is held since in_order() lock");
-    CHECK_CONTAINS(rmd_error_detail(), "but \"b\" was acquired at in_order() lock_check_test.c:");
+    CHECK_CONTAINS(rmd_error_detail(), "but \"b\" was wanted at in_order() lock_check_test.c:");
     CHECK_CONTAINS(rmd_error_detail(), "by \"auditor\" while \"a\" was held since in_order() lock");
     CHECK_EQ(in_order(a, b, patience()), 0); /* the first order stands */
     CHECK_EQ(in_order(b, a, patience()), RMD_EDEADLK);
@@ -145,13 +145,13 @@ TEST(a_circle_of_three_is_found)
     CHECK_EQ(in_order(c, a, RMD_NOW), 0); /* never refused, and no order */
     CHECK_EQ(in_order(c, a, patience()), RMD_EDEADLK);
     CHECK_CONTAINS(rmd_error_detail(), "lock \"a\"");
-    CHECK_CONTAINS(rmd_error_detail(), "but \"c\" was acquired");
+    CHECK_CONTAINS(rmd_error_detail(), "but \"c\" was wanted");
     CHECK_EQ(rmd_lock_free(c), 0);
     c = named("c", false);
     CHECK_EQ(in_order(c, a, patience()), 0); /* another lock: no order yet */
     CHECK_EQ(in_order(b, c, patience()), RMD_EDEADLK);
-    CHECK_CONTAINS(rmd_error_detail(), "but \"b\" was acquired");
-    CHECK_CONTAINS(rmd_error_detail(), "; and \"a\" was acquired");
+    CHECK_CONTAINS(rmd_error_detail(), "but \"b\" was wanted");
+    CHECK_CONTAINS(rmd_error_detail(), "; and \"a\" was wanted");
     free_locks();
 }
 
@@ -175,6 +175,44 @@ TEST(an_acquire_that_gave_up_was_an_order_all_the_same)
     CHECK_EQ(in_order(a, b, rmd_after_ms(5)), RMD_ETIMEDOUT);
     CHECK_EQ((rmd_lock_release)(b), 0);
     CHECK_EQ(in_order(b, a, patience()), RMD_EDEADLK);
+    free_locks();
+}
+
+TEST(an_acquire_that_was_refused_is_no_order)
+{
+    open_locks(false);
+    CHECK_EQ(in_order(b, a, patience()), 0);
+    CHECK_EQ(rmd_lock_acquire(c, patience()), 0);
+    CHECK_EQ(in_order(a, b, patience()), RMD_EDEADLK); /* under c, which was well; under a not */
+    CHECK_EQ(rmd_lock_release(c), 0);
+    CHECK_EQ(in_order(b, c, patience()), 0);
+    free_locks();
+}
+
+static void report_under_a(void *ctx, const char *text)
+{
+    int err;
+    (*(int *)ctx)++;
+    CHECK_CONTAINS(text, "lock \"a\" at acquire_again()");
+    RMD_WITH_LOCK (a, patience(), err)
+        FAIL("it is held");
+    CHECK_EQ(err, RMD_EDEADLK);
+    CHECK_CONTAINS(rmd_error_detail(), "lock \"a\" at report_under_a()");
+}
+
+TEST(what_a_report_does_is_refused_without_a_report)
+{
+    int line;
+    open_locks(false);
+    rmd_lock_on_report(report_under_a, &reports);
+    CHECK_EQ(acquire_again(a, &line), 0);
+    for (int i = 1; i <= 2; i++) {
+        CHECK_EQ(acquire_again(a, &line), RMD_EDEADLK);
+        CHECK_EQ(reports, i);
+        CHECK_CONTAINS(rmd_error_detail(), "lock \"a\" at acquire_again()");
+    }
+    CHECK_EQ(rmd_lock_release(a), 0);
+    rmd_lock_on_report(NULL, NULL);
     free_locks();
 }
 

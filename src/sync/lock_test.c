@@ -46,28 +46,56 @@ TEST(a_deadline_gives_up_on_a_held_lock_and_not_too_early)
     rmdi_lock_release(&lock);
 }
 
-static void give_up(void *arg)
+static rmd_deadline impatience; /* written before its thread starts */
+static long given_up, taken;    /* read when its thread has ended */
+
+static void take_or_give_up(void *arg)
 {
     (void)arg;
-    CHECK_EQ(rmdi_lock_acquire(&lock, rmd_after_ms(10)), RMD_ETIMEDOUT);
+    int err = rmdi_lock_acquire(&lock, impatience);
+    CHECK(err == 0 || err == RMD_ETIMEDOUT);
+    *(err < 0 ? &given_up : &taken) += 1;
+    if (err == 0)
+        rmdi_lock_release(&lock);
 }
 
 static void take_and_release(void *arg)
 {
     (void)arg;
-    CHECK_EQ(rmdi_lock_acquire(&lock, rmd_after_ms(15000)), 0);
+    CHECK_EQ(rmdi_lock_acquire(&lock, rmd_after_ms(15000 * kit_patience())), 0);
     rmdi_lock_release(&lock);
 }
 
-TEST(who_gives_up_takes_no_wake_up_with_it)
+static void until_waiting(uint32_t n)
+{
+    while (rmd_atomic_load(&lock.waits.count, RMD_RELAXED) < n && !rmd_deadline_passed(impatience))
+        ;
+}
+
+/* The lock is released so long after the deadline of the first in the list; before, if negative. */
+static void release_near_the_deadline(int64_t after_ns)
 {
     rmdi_thread impatient, patient;
     rmdi_lock_enter(&lock);
+    impatience = rmd_after_ms(2);
+    REQUIRE(rmdi_thread_start(&impatient, take_or_give_up, NULL, "impatient") == 0);
+    until_waiting(1);
     REQUIRE(rmdi_thread_start(&patient, take_and_release, NULL, "patient") == 0);
-    REQUIRE(rmdi_thread_start(&impatient, give_up, NULL, "impatient") == 0);
-    CHECK_EQ(rmdi_thread_join(&impatient, RMD_FOREVER), 0);
+    until_waiting(2);
+    while (rmdi_clock_monotonic_ns() < impatience.ns + after_ns)
+        ;
     rmdi_lock_release(&lock);
+    CHECK_EQ(rmdi_thread_join(&impatient, RMD_FOREVER), 0);
     CHECK_EQ(rmdi_thread_join(&patient, RMD_FOREVER), 0);
+}
+
+/* A thread is a while late for its deadline, 50 us and more: then the wake-up comes. */
+TEST_LIMIT(who_gives_up_takes_no_wake_up_with_it, 60)
+{
+    for (int i = 0; i < 500 || ((taken < 50 || given_up < 50) && i < 5000); i++)
+        release_near_the_deadline((i % 30 - 5) * 10000);
+    CHECK_INT(taken, >=, 50);
+    CHECK_INT(given_up, >=, 50);
 }
 
 /* ---- the public lock ---- */

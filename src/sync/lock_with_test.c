@@ -45,6 +45,25 @@ TEST(the_lock_is_held_in_the_block_and_not_behind_it)
     free_lock();
 }
 
+#define WITH_BOTH                     \
+    RMD_WITH_LOCK (lock, RMD_FOREVER) \
+        RMD_WITH_LOCK (other, RMD_FOREVER)
+
+TEST(two_blocks_may_begin_on_one_line)
+{
+    int ran = 0;
+    open_lock();
+    WITH_BOTH
+    {
+        ran++;
+        CHECK(is_held());
+        CHECK_EQ(rmd_lock_acquire(other, RMD_NOW), RMD_ETIMEDOUT);
+    }
+    CHECK_EQ(ran, 1);
+    CHECK(!is_held());
+    free_lock();
+}
+
 static int return_within(int value)
 {
     RMD_WITH_LOCK (lock, RMD_FOREVER) {

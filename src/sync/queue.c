@@ -2,12 +2,13 @@
 /* Queues: what the kinds have in common, but for waiting.
  *
  * Items that are done are counted under the brief lock of those who join: count, compare with what
- * was put, fire, leave; so whoever has joined may free the queue. */
+ * was put, fire, leave; so whoever has joined may free the queue (when an abort has returned). */
 #include "sync/queue.h"
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "sync/select.h"
+#include "sync/thread.h"
 
 #include <string.h>
 
@@ -113,9 +114,14 @@ int rmd_queue_get_many(rmd_queue *queue, void **items, size_t max, size_t *got,
         return rmdi_fail(RMD_EINVAL, "get: no %s given",
                          queue ? "place for items was" : "queue was");
     int err = queue->ops->get(queue, items, max, n);
-    if (err == 0)
-        return 0;
-    return err == RMD_EAGAIN ? get_slowly(queue, items, max, n, deadline) : fail_get(queue, err);
+    if (err == RMD_EAGAIN)
+        err = get_slowly(queue, items, max, n, deadline);
+    else if (err < 0)
+        return fail_get(queue, err);
+    for (size_t more; err == 0 && *n < max; *n += more)
+        if (queue->ops->get(queue, items + *n, max - *n, &more) < 0)
+            break;
+    return err;
 }
 
 /* ---- select ---- */
@@ -131,8 +137,10 @@ static void remove_wait(const rmd_waitable *what, rmdi_wait *wait)
     rmd_queue *queue = what->object;
     rmdi_queue_side *side = &queue->sides->getters;
     rmdi_wait_list_remove(&side->waits, wait);
-    if (RMD_PLAIN(wait->taken)) /* what we were fired for may become ours or another's */
-        rmdi_queue_pass_on(queue, side);
+    if (RMD_PLAIN(wait->taken)) { /* what we were fired for may become ours or another's */
+        rmdi_waker waker = rmdi_queue_pass_on(queue, side);
+        rmdi_waker_wake(&waker);
+    }
 }
 
 static bool add_wait(const rmd_waitable *what, rmdi_wait *wait, rmdi_waiter *waiter, uint32_t index)
@@ -142,7 +150,8 @@ static bool add_wait(const rmd_waitable *what, rmdi_wait *wait, rmdi_waiter *wai
     rmdi_wait_list_enter(&side->waits);
     rmdi_wait_list_add(&side->waits, wait, waiter, index);
     rmdi_wait_list_leave(&side->waits);
-    rmdi_fence_heavy();
+    if (!queue->ops->enters_lists)
+        rmdi_fence_heavy();
     return queue->ops->is_empty(queue); /* if not, the entry is removed all the same */
 }
 
@@ -205,10 +214,12 @@ int rmd_queue_close(rmd_queue *queue)
 {
     if (!queue)
         return rmdi_fail(RMD_EINVAL, "close: no queue was given");
+    rmdi_queue_sides *sides = RMD_PLAIN(queue->sides);
     if (!queue->ops->close(queue))
         return rmdi_fail(RMD_ECLOSED, "close: the queue \"%s\" was closed before", queue->name);
-    rmdi_wake_all(&queue->sides->putters.waits);
-    rmdi_wake_all(&queue->sides->getters.waits);
+    /* Whoever has been told that it is over may have freed the queue. */
+    rmdi_wake_all(&sides->putters.waits);
+    rmdi_wake_all(&sides->getters.waits);
     return 0;
 }
 
@@ -273,13 +284,22 @@ int rmd_queue_free(rmd_queue *queue)
 
 /* ---- hints ---- */
 
+/* Got is read before and after: what was put is never less than that, and if it has not changed not
+ * more than there is room for. */
 size_t rmd_queue_len(const rmd_queue *queue)
 {
+    enum { TRIES = 4 };
+    uint64_t got, put = 0, again = 0;
     if (!queue)
         return 0;
     rmd_queue *q = (rmd_queue *)(uintptr_t)queue; /* the kinds only look */
-    uint64_t got = q->ops->were_got(q), put = q->ops->were_put(q);
-    return put > got ? (size_t)(put - got) : 0;
+    for (int i = 0; i < TRIES && (i == 0 || got != again); i++) {
+        got = i ? again : q->ops->were_got(q);
+        put = q->ops->were_put(q);
+        again = q->ops->were_got(q);
+    }
+    uint64_t len = put > again ? put - again : 0;
+    return len < q->items_max ? (size_t)len : q->items_max;
 }
 
 size_t rmd_queue_bytes(const rmd_queue *queue)
@@ -364,6 +384,9 @@ int rmd_queue_open(rmd_queue **queue, size_t items_max, const rmd_queue_options 
     int err = check(items_max, &o);
     if (err < 0)
         return err;
+    int watched = rmdi_thread_list_watch_forks();
+    if (watched)
+        return rmdi_fail_errno(watched, "queue");
     rmd_queue *q = new_queue(items_max, &o);
     rmdi_queue_sides *sides = q ? rmdi_queue_sides_take() : NULL;
     if (!sides) {

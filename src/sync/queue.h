@@ -16,7 +16,6 @@ enum { RMDI_LINE_BYTES = 128 }; /* two cache lines: processors fetch them in pai
 /* Those who wait to put, or to get. */
 typedef struct rmdi_queue_side {
     rmdi_wait_list waits;
-    rmd_atomic(uint32_t) waking; /* one was fired, and is not back yet */
     rmdi_spin spin;
     char line[RMDI_LINE_BYTES];
 } rmdi_queue_side;
@@ -44,6 +43,7 @@ typedef struct rmdi_queue_ops {
     uint64_t (*were_got)(rmd_queue *queue);
     size_t (*bytes)(rmd_queue *queue); /* NULL: not counted */
     void (*free)(rmd_queue *queue);    /* what it has beside its block; NULL: nothing */
+    bool enters_lists; /* put and get look for those who wait with a lock held, and need no fence */
 } rmdi_queue_ops;
 
 /* The first member of each kind. */
@@ -59,6 +59,7 @@ struct rmd_queue {
     char line[RMDI_LINE_BYTES]; /* what comes before is only read */
     rmdi_wait_list joiners;
     uint64_t done; /* items; guarded by the joiners' list */
+    char line_after[RMDI_LINE_BYTES];
 };
 
 /* A block for a queue of that kind, zeroed but for what is the kind's own; NULL: no memory. */
@@ -84,12 +85,9 @@ typedef struct rmdi_queue_call {
 int rmdi_queue_do(rmdi_queue_call *call);
 int rmdi_queue_wait(rmdi_queue_call *call);
 
-/* One of that side was fired, and has had what it wanted or goes away: sees to it that none of the
- * others sleeps beside something that it waits for. */
-void rmdi_queue_pass_on(rmd_queue *queue, rmdi_queue_side *side);
-
-/* Fires one of that side, unless one is on its way, which passes it on. */
-void rmdi_queue_wake(rmdi_queue_side *side);
+/* One of that side was fired, and has had what it wanted or goes away: fires another one, if there
+ * is something that it waits for. To be woken by the caller: with this the queue is not needed. */
+rmdi_waker rmdi_queue_pass_on(rmd_queue *queue, rmdi_queue_side *side);
 
 /* Something was put, or got, and may be seen by others; the side is the other one. Uses nothing of
  * the queue, which may be gone. */
@@ -97,11 +95,14 @@ static inline void rmdi_queue_tell(rmdi_queue_side *side)
 {
     rmdi_fence_light();
     if (rmdi_wait_list_waits(&side->waits))
-        rmdi_queue_wake(side);
+        rmdi_wake_one(&side->waits);
 }
 
 /* Sides that nobody uses; NULL: no memory. And back, with nobody in the lists. */
 rmdi_queue_sides *rmdi_queue_sides_take(void);
 void rmdi_queue_sides_give(rmdi_queue_sides *sides);
+
+/* In a child of fork(). */
+void rmdi_queue_sides_forked(void);
 
 #endif

@@ -58,6 +58,7 @@ static int put(rmd_queue *queue, void *const *items, size_t n, size_t *done, boo
     pair *p = (pair *)queue;
     rmdi_queue_sides *sides = queue->sides;
     uint64_t tail = rmd_atomic_load(&p->tail, RMD_RELAXED), put = tail / STEP;
+    rmdi_waker waker = { 0 };
     int err = 0;
     *done = 0;
     if (tail & PUTTING)
@@ -71,10 +72,11 @@ static int put(rmd_queue *queue, void *const *items, size_t n, size_t *done, boo
     for (size_t i = 0; i < *done; i++)
         RMD_PLAIN_SET(p->items[(put + i) & p->mask], items[i]);
     if (fired && err == 0)
-        rmdi_queue_pass_on(queue, &sides->putters);
+        waker = rmdi_queue_pass_on(queue, &sides->putters);
     rmd_atomic_store(&p->tail, tail + *done * STEP, RMD_RELEASE);
-    if (err != RMD_EAGAIN) /* who gets may wait for the end of PUTTING, too */
-        rmdi_queue_tell(&sides->getters);
+    rmdi_waker_wake(&waker);
+    rmdi_queue_tell(
+        &sides->getters); /* without an item, too: they may wait for the end of PUTTING */
     return err;
 }
 

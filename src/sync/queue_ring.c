@@ -32,6 +32,10 @@
 /* The bit below the index: FULL of a stamp, CLOSED of `tail`. */
 enum { FULL = 1, CLOSED = 1, INDEX_SHIFT = 1, STEP = 1 << INDEX_SHIFT };
 
+/* With one step of a position. More than that would keep the other side waiting, and be in vain
+ * when another thread takes the position meanwhile. */
+enum { AT_ONCE_MAX = 64 };
+
 typedef struct cell {
     _Alignas(16) rmd_atomic(uint64_t) stamp; /* so that no cell lies in two cache lines */
     void *item;                              /* of whoever has its turn */
@@ -94,6 +98,7 @@ static inline size_t turns(ring *r, uint64_t position, uint64_t state, size_t ma
                            uint64_t *stamp)
 {
     size_t n = 0;
+    max = max < AT_ONCE_MAX ? max : AT_ONCE_MAX;
     do {
         /* Acquire: what was done with the cell in the turn before is seen by us. */
         *stamp = rmd_atomic_load(&cell_at(r, position)->stamp, RMD_ACQUIRE);
@@ -116,7 +121,9 @@ static int put(rmd_queue *queue, void *const *items, size_t n, size_t *done, boo
 {
     ring *r = (ring *)queue;
     rmdi_queue_sides *sides = queue->sides;
+    rmdi_waker waker = { 0 };
     uint64_t end, stamp, tail = rmd_atomic_load(&r->tail, RMD_RELAXED);
+    *done = 0;
     for (;;) {
         if (tail & CLOSED)
             return RMD_ECLOSED;
@@ -134,9 +141,10 @@ static int put(rmd_queue *queue, void *const *items, size_t n, size_t *done, boo
         next = after(r, tail);
         RMD_PLAIN_SET(c->item, *items++);
         if (fired && next == end)
-            rmdi_queue_pass_on(queue, &sides->putters);
+            waker = rmdi_queue_pass_on(queue, &sides->putters);
         end_turn(c, tail | FULL); /* after the last one the queue may be gone */
     }
+    rmdi_waker_wake(&waker);
     rmdi_queue_tell(&sides->getters);
     return 0;
 }
@@ -144,7 +152,8 @@ static int put(rmd_queue *queue, void *const *items, size_t n, size_t *done, boo
 /* With nothing at `head`: will nothing come? */
 static bool is_over(ring *r, uint64_t head)
 {
-    return rmd_atomic_load(&r->closed, RMD_RELAXED) &&
+    /* Acquire: whoever is told so may free the queue, and closing comes before that. */
+    return rmd_atomic_load(&r->closed, RMD_ACQUIRE) &&
            rmd_atomic_load(&r->tail, RMD_RELAXED) == (head | CLOSED);
 }
 
@@ -208,8 +217,7 @@ static bool close_ring(rmd_queue *queue)
 {
     ring *r = (ring *)queue;
     bool was_open = !(rmd_atomic_or(&r->tail, CLOSED, RMD_RELAXED) & CLOSED);
-    /* Relaxed, as CLOSED itself: whoever sees it and an older `tail` takes it for not over yet. */
-    rmd_atomic_store(&r->closed, 1, RMD_RELAXED);
+    rmd_atomic_store(&r->closed, 1, RMD_RELEASE);
     return was_open;
 }
 

@@ -45,22 +45,25 @@ static entry *entry_at(store *s, size_t i)
     return &s->entries[at < s->room ? at : at - s->room];
 }
 
-/* The ring begins at 0 in the new one. */
-static int grow(store *s)
+/* An array to take the place of the one there is, and then that. It is allocated and freed without
+ * the lock: an allocator may do what it likes, also use this queue. */
+typedef struct spare {
+    entry *entries;
+    size_t room;
+} spare;
+
+/* Unless somebody else was faster. The ring begins at 0 in it. */
+static void adopt(store *s, spare *spare_)
 {
-    size_t room = s->room ? s->room * 2 : BATCH;
-    entry *entries = room > s->room && room <= SIZE_MAX / sizeof *entries
-                         ? rmdi_alloc(room * sizeof *entries)
-                         : NULL;
-    if (!entries)
-        return RMD_ENOMEM;
+    spare now = { s->entries, s->room };
+    if (spare_->room <= s->room)
+        return;
     for (size_t i = 0; i < s->len; i++)
-        entries[i] = *entry_at(s, i);
-    rmdi_free(s->entries);
-    s->entries = entries;
-    s->room = room;
+        spare_->entries[i] = *entry_at(s, i);
+    s->entries = spare_->entries;
+    s->room = spare_->room;
     s->first = 0;
-    return 0;
+    *spare_ = now;
 }
 
 static bool comes_before(const entry *a, const entry *b)
@@ -92,10 +95,8 @@ static void sift_down(store *s, const entry *e)
     s->entries[i] = *e;
 }
 
-static int insert(store *s, entry *e)
+static void insert(store *s, entry *e)
 {
-    if (s->len == s->room && grow(s) < 0)
-        return RMD_ENOMEM;
     e->number = READ(s->put);
     ADD(s->put, 1);
     ADD(s->bytes, e->bytes);
@@ -104,7 +105,6 @@ static int insert(store *s, entry *e)
     else
         *entry_at(s, s->len) = *e;
     s->len++;
-    return 0;
 }
 
 static entry take_out(store *s)
@@ -138,32 +138,72 @@ static entry measure(const rmd_queue *queue, void *item)
     };
 }
 
-static rmdi_waker fire_one(rmdi_queue_side *side)
+/* With the lock held. Of putters with items of different sizes all: the first may need more than
+ * there is, and one behind it less. */
+static rmdi_waker fire(rmd_queue *queue, rmdi_queue_side *side)
 {
-    rmdi_waker waker;
+    rmdi_waker waker = { 0 };
     rmdi_wait_list_enter(&side->waits);
+    if (queue->bytes_max && side == &queue->sides->putters) {
+        rmdi_wait_list_leave_all(&side->waits);
+        return waker;
+    }
     rmdi_wait_list_fire(&side->waits, NULL, &waker);
     rmdi_wait_list_leave(&side->waits);
     return waker;
 }
 
-/* With the lock held. How many of the entries; or why none. */
+/* With the lock held. 0 with *done > 0, how many of the entries; else why none. RMD_ENOMEM: there
+ * is no place in the array. */
 static int insert_some(store *s, entry *entries, size_t n, size_t *done)
 {
     int err = READ(s->closed) ? RMD_ECLOSED : 0;
     RMD_PLAIN_WRITES(&s->first, sizeof s->first + sizeof s->len);
     for (*done = 0; *done < n && err == 0;) {
-        err = has_room(s, entries[*done].bytes) ? insert(s, &entries[*done]) : RMD_EAGAIN;
-        *done += err == 0;
+        if (!has_room(s, entries[*done].bytes))
+            err = RMD_EAGAIN;
+        else if (s->len == s->room)
+            err = RMD_ENOMEM;
+        else
+            insert(s, &entries[(*done)++]);
     }
     return *done ? 0 : err;
 }
 
+static int put_measured(store *s, entry *entries, size_t n, size_t *done, bool fired, spare *spare_)
+{
+    rmd_queue *queue = &s->queue;
+    rmdi_waker getter = { 0 }, putter = { 0 };
+    rmdi_lock_enter(&s->lock);
+    adopt(s, spare_);
+    int err = insert_some(s, entries, n, done);
+    spare_->room = s->room;
+    if (err == 0)
+        getter = fire(queue, &queue->sides->getters);
+    if (err == 0 && fired && has_room(s, 0))
+        putter = fire(queue, &queue->sides->putters);
+    rmdi_lock_release(&s->lock);
+    rmdi_waker_wake(&getter);
+    rmdi_waker_wake(&putter);
+    return err;
+}
+
+/* Room for more than there is. */
+static int grow(spare *spare_)
+{
+    size_t room = spare_->room ? spare_->room * 2 : BATCH;
+    rmdi_free(spare_->entries);
+    spare_->entries = room > spare_->room && room <= SIZE_MAX / sizeof(entry)
+                          ? rmdi_alloc(room * sizeof(entry))
+                          : NULL;
+    spare_->room = room;
+    return spare_->entries ? 0 : RMD_ENOMEM;
+}
+
 static int put(rmd_queue *queue, void *const *items, size_t n, size_t *done, bool fired)
 {
-    store *s = (store *)queue;
     entry entries[BATCH];
-    rmdi_waker getter = { 0 }, putter = { 0 };
+    spare spare_ = { NULL, 0 };
     size_t measured = 0;
     for (; measured < n && measured < BATCH; measured++) {
         entries[measured] = measure(queue, items[measured]);
@@ -173,15 +213,11 @@ static int put(rmd_queue *queue, void *const *items, size_t n, size_t *done, boo
     *done = 0;
     if (measured == 0)
         return RMD_E2BIG;
-    rmdi_lock_enter(&s->lock);
-    int err = insert_some(s, entries, measured, done);
-    if (err == 0)
-        getter = fire_one(&queue->sides->getters);
-    if (err == 0 && fired && has_room(s, 0))
-        putter = fire_one(&queue->sides->putters);
-    rmdi_lock_release(&s->lock);
-    rmdi_waker_wake(&getter);
-    rmdi_waker_wake(&putter);
+    int err;
+    do
+        err = put_measured((store *)queue, entries, measured, done, fired, &spare_);
+    while (err == RMD_ENOMEM && grow(&spare_) == 0);
+    rmdi_free(spare_.entries);
     return err;
 }
 
@@ -195,7 +231,7 @@ static int get(rmd_queue *queue, void **items, size_t n, size_t *done)
         items[*done] = take_out(s).item;
     int err = *done ? 0 : READ(s->closed) ? RMD_ECLOSED : RMD_EAGAIN;
     if (err == 0)
-        waker = fire_one(&queue->sides->putters);
+        waker = fire(queue, &queue->sides->putters);
     rmdi_lock_release(&s->lock);
     rmdi_waker_wake(&waker);
     return err;
@@ -267,6 +303,7 @@ static const rmdi_queue_ops store_ops = {
     .were_got = were_got,
     .bytes = bytes_in,
     .free = free_store,
+    .enters_lists = true,
 };
 
 rmd_queue *rmdi_queue_store_new(rmd_queue_order order, size_t name_bytes, char **name)

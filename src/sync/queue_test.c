@@ -5,8 +5,11 @@
 #include "kit_alloc.h"
 #include "sync/thread.h"
 
+#include <remuda/alloc.h>
 #include <remuda/error.h>
+#include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 typedef enum kind { RING, PAIR, UNBOUNDED, LIFO, PRIORITY, KINDS } kind;
@@ -366,14 +369,85 @@ TEST(a_queue_without_memory_loses_nothing)
     CHECK_INT(kit_alloc(use_kinds, NULL, RMD_ENOMEM), >=, 15);
 }
 
+/* An allocator that uses the queue it allocates for. */
+static rmd_queue *used_within;
+
+static void *allocate(void *ctx, size_t bytes)
+{
+    void *item;
+    (void)ctx;
+    if (used_within)
+        CHECK_EQ(rmd_queue_get(used_within, &item, RMD_NOW), 0);
+    return malloc(bytes);
+}
+
+static void *reallocate(void *ctx, void *p, size_t bytes)
+{
+    (void)ctx;
+    return realloc(p, bytes);
+}
+
+static void release(void *ctx, void *p)
+{
+    (void)ctx;
+    free(p);
+}
+
+TEST(an_allocator_may_use_the_queue)
+{
+    static const rmd_allocator allocator = { sizeof allocator, allocate, reallocate, release,
+                                             NULL };
+    REQUIRE(rmd_set_allocator(&allocator) == 0);
+    rmd_queue *queue = open_kind(UNBOUNDED, 0);
+    for (int i = 0; i < 100; i++) {
+        put_number(queue, i);
+        used_within = queue;
+    }
+    used_within = NULL;
+    CHECK_INT(rmd_queue_len(queue), <, 100);
+    while (get_number(queue) >= 0)
+        ;
+    CHECK_EQ(rmd_queue_free(queue), 0);
+}
+
+/* ---- fork ---- */
+
+static void open_and_free(void *arg)
+{
+    rmd_atomic(bool) *goes_on = arg;
+    while (rmd_atomic_load(goes_on, RMD_RELAXED))
+        CHECK_EQ(rmd_queue_free(open_kind(RING, 1)), 0);
+}
+
+TEST_LIMIT(a_child_opens_queues_whatever_others_did_at_the_fork, 60)
+{
+    static rmd_atomic(bool) goes_on;
+    rmdi_thread thread;
+    rmd_atomic_store(&goes_on, true, RMD_RELAXED);
+    REQUIRE(rmdi_thread_start(&thread, open_and_free, &goes_on, "opens") == 0);
+    for (int i = 0; i < 200; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            alarm(10);
+            put_number(open_kind(RING, 1), 1);
+            _exit(0);
+        }
+        int status;
+        CHECK_EQ(waitpid(pid, &status, 0), pid);
+        CHECK_EQ(status, 0);
+    }
+    rmd_atomic_store(&goes_on, false, RMD_RELAXED);
+    CHECK_EQ(rmdi_thread_join(&thread, RMD_FOREVER), 0);
+}
+
 /* ---- threads ---- */
 
 enum { SIDES_MAX = 4, ITEMS = 20000 };
 
 typedef struct crowd {
     rmd_queue *queue;
-    int putters, getters;
-    size_t batch;
+    int putters;
+    size_t items_max, batch;
     rmd_atomic(int) numbers; /* given to those who put */
     rmd_atomic(uint8_t) seen[ITEMS * SIDES_MAX];
     rmd_atomic(int) got;
@@ -413,16 +487,28 @@ static void get_all(void *arg)
         }
 }
 
+static void look_at_len(crowd *c)
+{
+    while (rmd_atomic_load(&c->got, RMD_RELAXED) < c->putters * ITEMS) {
+        size_t len = rmd_queue_len(c->queue);
+        CHECK(c->items_max == 0 || len <= c->items_max);
+    }
+}
+
 static void run_crowd(kind k, size_t items_max, int putters, int getters, size_t batch)
 {
     rmdi_thread in[SIDES_MAX], out[SIDES_MAX];
     memset(&all, 0, sizeof all);
     all.queue = open_kind(k, items_max);
     all.batch = batch;
+    all.putters = putters;
+    all.items_max = items_max;
     for (int i = 0; i < getters; i++)
         REQUIRE(rmdi_thread_start(&out[i], get_all, &all, "gets") == 0);
     for (int i = 0; i < putters; i++)
         REQUIRE(rmdi_thread_start(&in[i], put_all, &all, "puts") == 0);
+    if (items_max == 64)
+        look_at_len(&all);
     for (int i = 0; i < putters; i++)
         CHECK_EQ(rmdi_thread_join(&in[i], RMD_FOREVER), 0);
     CHECK_EQ(rmd_queue_join(all.queue, patience()), 0);

@@ -8,19 +8,14 @@
  * passes a light fence, and looks whether anybody is in the list of the other side. So one of the
  * two sees the other (base/fence.h).
  *
- * One at a time is fired: while `waking` is set nobody else is, as waking a thread takes longer
- * than passing a thousand items. Who was fired clears it, passes a fence, and looks again, before
- * it goes back to sleep (at the front of the list) as well as when it leaves, with an item or
- * without (pass_on): if there is something for others, the next is fired. Whoever finds `waking`
- * set has passed a fence between its item and that look; so either it sees that it was cleared, or
- * the one who was fired sees the item.
- *
  * An item may be there and not be seen: in the ring, before it lies one that is still being put.
- * Then whoever was fired for it goes back to sleep; the put of the one before fires somebody, who
- * takes that, sees the second and passes on. For the same reason it is enough that those who were
- * fired pass on: a running thread that takes an item ahead of them leaves them on their way.
+ * Then whoever was fired for it goes back to sleep, at the front of the list; the put of the one
+ * before fires somebody, who takes that and has to see that the second is there. So one that was
+ * fired passes on when it leaves, with an item or without: if there is something for others, the
+ * next is fired. A running thread that takes an item ahead of them leaves them on their way, and
+ * need not.
  *
- * (The store needs neither fence nor `waking`: it enters the lists with its lock held.)
+ * (The store enters the lists with its lock held, and needs no fence.)
  *
  * Lifetime
  * --------
@@ -68,30 +63,14 @@ void rmdi_queue_sides_give(rmdi_queue_sides *sides)
     rmdi_brief_leave(&pool.brief);
 }
 
-/* ---- waking ---- */
-
-void rmdi_queue_wake(rmdi_queue_side *side)
+/* In a child of fork() nobody holds it, whoever held it in the parent; what it guards is right
+ * after each of its writes. */
+void rmdi_queue_sides_forked(void)
 {
-    rmdi_waker waker = { 0 };
-    rmd_fence(RMD_SEQ_CST); /* with the one in came_back() */
-    if (rmd_atomic_load(&side->waking, RMD_RELAXED))
-        return;
-    rmdi_wait_list_enter(&side->waits);
-    /* Relaxed: it is set with the list entered. */
-    if (!rmd_atomic_load(&side->waking, RMD_RELAXED) &&
-        rmdi_wait_list_fire(&side->waits, NULL, &waker))
-        rmd_atomic_store(&side->waking, 1, RMD_RELAXED);
-    rmdi_wait_list_leave(&side->waits);
-    rmdi_waker_wake(&waker);
+    pool.brief = (rmdi_brief){ 0 };
 }
 
-/* By one that was fired: others may be from now on. What was put or got until now is seen. It may
- * be another one by now who is on its way; then one more is woken. */
-static void came_back(rmdi_queue_side *side)
-{
-    rmd_atomic_store(&side->waking, 0, RMD_RELAXED);
-    rmd_fence(RMD_SEQ_CST);
-}
+/* ---- waiting ---- */
 
 static bool must_wait(rmd_queue *queue, const rmdi_queue_side *side, size_t bytes)
 {
@@ -99,14 +78,16 @@ static bool must_wait(rmd_queue *queue, const rmdi_queue_side *side, size_t byte
                                           : queue->ops->is_empty(queue);
 }
 
-void rmdi_queue_pass_on(rmd_queue *queue, rmdi_queue_side *side)
+rmdi_waker rmdi_queue_pass_on(rmd_queue *queue, rmdi_queue_side *side)
 {
-    came_back(side);
-    if (rmdi_wait_list_waits(&side->waits) && !must_wait(queue, side, 0))
-        rmdi_queue_wake(side);
+    rmdi_waker waker = { 0 };
+    if (!rmdi_wait_list_waits(&side->waits) || must_wait(queue, side, 0))
+        return waker;
+    rmdi_wait_list_enter(&side->waits);
+    rmdi_wait_list_fire(&side->waits, NULL, &waker);
+    rmdi_wait_list_leave(&side->waits);
+    return waker;
 }
-
-/* ---- waiting ---- */
 
 static rmdi_queue_side *side_of(const rmdi_queue_call *c)
 {
@@ -147,28 +128,40 @@ static int sleep_once(rmdi_queue_call *c)
     rmdi_queue_side *side = side_of(c);
     size_t bytes = bytes_wanted(c);
     rmdi_waiter_init(&waiter, c->stoppable);
-    if (c->fired)
-        came_back(side);
     rmdi_wait_list_enter(&side->waits);
     (c->fired ? rmdi_wait_list_add_first : rmdi_wait_list_add)(&side->waits, &wait, &waiter, 0);
     rmdi_wait_list_leave(&side->waits);
-    rmdi_fence_heavy(); /* with the light one in rmdi_queue_tell() */
+    if (!c->queue->ops->enters_lists)
+        rmdi_fence_heavy(); /* with the light one in rmdi_queue_tell() */
     int err = must_wait(c->queue, side, bytes) ? rmdi_waiter_sleep(&waiter, c->deadline) : 0;
     rmdi_wait_list_remove(&side->waits, &wait);
     c->fired = c->fired || RMD_PLAIN(wait.taken); /* also if it came too late for us */
     return err < 0 ? err : RMD_EAGAIN;
 }
 
+/* Until it is done, or over. In the end it looks once more: whoever was to be woken before us, and
+ * has not run yet, may have left something. */
+static int wait_until(rmdi_queue_call *c)
+{
+    int err, last;
+    while ((err = spin(c)) == RMD_EAGAIN && (err = sleep_once(c)) == RMD_EAGAIN)
+        if ((err = attempt(c)) != RMD_EAGAIN)
+            return err;
+    if (err != RMD_ETIMEDOUT && err != RMD_ECANCELED)
+        return err;
+    last = attempt(c);
+    return last == RMD_EAGAIN ? err : last;
+}
+
 int rmdi_queue_wait(rmdi_queue_call *c)
 {
     if (c->deadline.ns <= 0)
         return RMD_ETIMEDOUT;
-    int err;
-    while ((err = spin(c)) == RMD_EAGAIN && (err = sleep_once(c)) == RMD_EAGAIN)
-        if ((err = attempt(c)) != RMD_EAGAIN)
-            break;
-    if (c->fired && !(c->in && err == 0)) /* else put has done so */
-        rmdi_queue_pass_on(c->queue, side_of(c));
+    int err = wait_until(c);
+    if (c->fired && !(c->in && err == 0)) { /* else put has passed it on */
+        rmdi_waker waker = rmdi_queue_pass_on(c->queue, side_of(c));
+        rmdi_waker_wake(&waker);
+    }
     c->fired = false; /* a call may go on after this */
     return err;
 }

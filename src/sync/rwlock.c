@@ -2,10 +2,13 @@
 /* One word and two lists, which share one brief lock (that of the writers' list): "the line".
  *
  *   WRITER    a writer has it.
- *   READER    is added once for each reader that has it.
+ *   READER    is added once for each reader that has it. When that makes FULL, the highest bit,
+ *             more are refused; the other half is for those who waited, fewer than fit into memory.
  *   WAITERS   somebody is in the line, or was: who releases last must look.
  *   WRITERS   a writer is in the line: readers do not join others that have the lock.
- *   WAKING    some have been woken and none has arrived yet: no others are woken meanwhile.
+ *   WAKING    some have been woken and none has arrived yet: no others are woken meanwhile. Each of
+ *             them clears it when it has taken the lock, or goes back into the line: with the line
+ *             entered, else it might do so before it is set.
  *   HANDOVER  somebody waits who shall not be overtaken: nobody takes the lock, and whoever
  *             releases it last hands it over. Only set while it is held.
  *
@@ -19,9 +22,21 @@
  * that begins. When the last writer in the line gives up, those readers are let in whom it has held
  * back: it takes the lock for reading itself, gives their shares to all of them, and releases.
  *
+ * Readers wait for writers only: while readers have the lock, none is in the line unless a writer
+ * is, too, or one who was woken, or gives up, is about to enter the line and lets it in. For one
+ * gets into the line because of
+ *   - a writer in the line (WRITERS is set when, and only when, there is one; HANDOVER while
+ *     readers have the lock is for a writer). That one gives up, and lets them in, or is woken;
+ *   - a writer that has the lock. Its release looks, except while somebody who was woken is on his
+ *     way (WAKING). A writer that arrives has the lock, and its own release looks; a reader that
+ *     arrives with a share lets in all readers, unless a writer is in the line; who does not get
+ *     the lock clears WAKING while another one has it, whose release looks then.
+ *
  * Lifetime. As with the lock: who releases touches the word last when it makes the lock free, or
  * leaves one reader less, and does before what the line needs. A lock that is handed over is
- * touched last in leaving the line, through which its new holders pass.
+ * touched last in leaving the line, through which its new holders pass. One that was woken to take
+ * the lock keeps its entry (`taken`) until it enters the line with the lock taken, or goes back: so
+ * the lock is busy all the while, for however many are on their way.
  *
  * Orders. Acquiring is an acquire and releasing a release; all changes of the word are
  * read-modify-writes, so a writer sees what was done under each of the readers' shares, which lie
@@ -39,16 +54,19 @@
 #include <string.h>
 
 enum { WRITER = 1, WAITERS = 2, WAKING = 4, HANDOVER = 8, WRITERS = 16, READER = 32 };
+static const uint32_t FULL = (uint32_t)READER * RMDI_RWLOCK_READERS_MAX;
 enum { IMPATIENT_NS = 1000 * 1000, WOKEN_MAX = 4 };
 
 /* One that wants the lock. */
 typedef struct attempt {
     rmdi_rwlock *lock;
+    rmdi_wait_list *list;
     rmd_deadline deadline;
     int64_t since_ns;
-    unsigned woken;  /* how often */
-    uint32_t waking; /* WAKING when that bit is ours to clear */
-    uint32_t share;  /* READER or WRITER */
+    unsigned wakes; /* how often it was woken: then, when not in the line, its entry is `taken` */
+    uint32_t share; /* READER or WRITER */
+    rmdi_waiter waiter;
+    rmdi_wait wait;
 } attempt;
 
 static inline void enter_line(rmdi_rwlock *lock)
@@ -65,7 +83,8 @@ static inline void leave_line(rmdi_rwlock *lock)
 
 static inline bool may_read(uint32_t word, bool was_woken)
 {
-    return !(word & (WRITER | HANDOVER)) && (was_woken || !(word & WRITERS) || word < READER);
+    return !(word & (WRITER | HANDOVER)) &&
+           (was_woken || !(word & (WRITERS | FULL)) || word < READER);
 }
 
 static inline bool may_take(uint32_t word, uint32_t share, bool was_woken)
@@ -73,21 +92,26 @@ static inline bool may_take(uint32_t word, uint32_t share, bool was_woken)
     return share == READER ? may_read(word, was_woken) : !(word & WRITER) && word < READER;
 }
 
+/* Who has been woken is not refused: a place was kept for it. */
+static inline bool is_full(uint32_t word, const attempt *a)
+{
+    return (word & FULL) && a->share == READER && !a->wakes;
+}
+
 /* The lock if it is to be had, past those who wait. */
-static inline bool take(rmdi_rwlock *lock, uint32_t share, uint32_t clear, bool was_woken)
+static inline bool take(rmdi_rwlock *lock, uint32_t share, bool was_woken)
 {
     uint32_t seen = rmd_atomic_load(&lock->word, RMD_RELAXED);
     while (may_take(seen, share, was_woken))
         /* Acquire: what the last holders wrote is seen by us. */
-        if (rmd_atomic_cas_weak(&lock->word, &seen, (seen & ~clear) + share, RMD_ACQUIRE,
-                                RMD_RELAXED))
+        if (rmd_atomic_cas_weak(&lock->word, &seen, seen + share, RMD_ACQUIRE, RMD_RELAXED))
             return true;
     return false;
 }
 
 static bool take_again(attempt *a)
 {
-    return take(a->lock, a->share, a->waking, a->woken > 0);
+    return take(a->lock, a->share, a->wakes > 0);
 }
 
 static bool spin(attempt *a)
@@ -104,23 +128,27 @@ static bool spin(attempt *a)
 
 static bool is_impatient(const attempt *a)
 {
-    return a->woken > 0 &&
-           (a->woken >= WOKEN_MAX || rmdi_clock_monotonic_ns() - a->since_ns > IMPATIENT_NS);
+    return a->wakes > 0 &&
+           (a->wakes >= WOKEN_MAX || rmdi_clock_monotonic_ns() - a->since_ns > IMPATIENT_NS);
 }
 
 /* ---- with the line entered ---- */
 
-/* True: the lock could be had, and is ours. False: its last holder will look into the line. */
-static bool take_or_announce(attempt *a)
+/* 0: the lock could be had, and is ours. RMD_EAGAIN: its last holder will look into the line.
+ * RMD_E2BIG: we would be one too many. */
+static int take_or_announce(attempt *a)
 {
     uint32_t set = WAITERS | (a->share == WRITER ? WRITERS : 0) | (is_impatient(a) ? HANDOVER : 0);
+    uint32_t clear = a->wakes ? WAKING : 0;
     uint32_t seen = rmd_atomic_load(&a->lock->word, RMD_RELAXED);
     for (;;) {
-        bool ours = may_take(seen, a->share, a->woken > 0);
-        uint32_t wanted = (ours ? seen + a->share : seen | set) & ~a->waking;
+        bool ours = may_take(seen, a->share, a->wakes > 0);
+        if (!ours && is_full(seen, a))
+            return RMD_E2BIG;
+        uint32_t wanted = (ours ? seen + a->share : seen | set) & ~clear;
         /* Acquire for the case that it is ours. */
         if (rmd_atomic_cas_weak(&a->lock->word, &seen, wanted, RMD_ACQUIRE, RMD_RELAXED))
-            return ours;
+            return ours ? 0 : RMD_EAGAIN;
     }
 }
 
@@ -177,86 +205,136 @@ static bool read_for_others(rmdi_rwlock *lock)
     while (!rmdi_wait_list_waits(&lock->writers) && !(seen & WRITER))
         if (rmd_atomic_cas_weak(&lock->word, &seen, seen + READER, RMD_ACQUIRE, RMD_RELAXED))
             return true;
-    return false; /* a writer has it, or waits: its release looks */
+    return false; /* a writer waits, or has it: that one's release, or who is on his way, looks */
+}
+
+/* By one that was woken and has the lock now. */
+static void arrive(attempt *a, rmdi_wakers *wakers)
+{
+    rmdi_rwlock *lock = a->lock;
+    rmdi_wait_list_drop(a->list, &a->wait);
+    /* Some may have come into the line after we were woken, for a writer that has gone again
+     * without a look, as we were on our way. */
+    bool admits = a->share == READER && !rmdi_wait_list_waits(&lock->writers);
+    settle(lock, admits ? READER * fire_readers(lock, lock, wakers) : 0, WAKING, 0);
+}
+
+/* In one go with taking out the entry of the last time, so that the lock stays busy. */
+static void go_into_line(attempt *a)
+{
+    if (a->wakes)
+        rmdi_wait_list_drop(a->list, &a->wait);
+    rmdi_waiter_init(&a->waiter, true);
+    (a->wakes ? rmdi_wait_list_add_first : rmdi_wait_list_add)(a->list, &a->wait, &a->waiter, 0);
 }
 
 /* ---- waiting ---- */
 
-static void give_up(attempt *a, rmdi_wait_list *list, rmdi_wait *wait)
+static int take_or_go_into_line(attempt *a)
 {
     rmdi_waker batch[RMDI_WAKERS_MAX];
     rmdi_wakers wakers = { batch, RMDI_WAKERS_MAX, 0 };
     enter_line(a->lock);
-    rmdi_wait_list_drop(list, wait);
+    int err = take_or_announce(a);
+    if (err == RMD_EAGAIN)
+        go_into_line(a);
+    else if (a->wakes)
+        arrive(a, &wakers);
+    leave_line(a->lock);
+    rmdi_wakers_wake(&wakers);
+    return err;
+}
+
+static void arrive_with_lock(attempt *a)
+{
+    rmdi_waker batch[RMDI_WAKERS_MAX];
+    rmdi_wakers wakers = { batch, RMDI_WAKERS_MAX, 0 };
+    enter_line(a->lock);
+    arrive(a, &wakers);
+    leave_line(a->lock);
+    rmdi_wakers_wake(&wakers);
+}
+
+/* Our share was added for us, and our WAKING cleared when we went into the line. */
+static void arrive_with_gift(attempt *a)
+{
+    enter_line(a->lock);
+    rmdi_wait_list_drop(a->list, &a->wait);
+    leave_line(a->lock);
+}
+
+static void give_up(attempt *a)
+{
+    rmdi_waker batch[RMDI_WAKERS_MAX];
+    rmdi_wakers wakers = { batch, RMDI_WAKERS_MAX, 0 };
+    enter_line(a->lock);
+    rmdi_wait_list_drop(a->list, &a->wait);
     bool reads = a->share == WRITER && read_for_others(a->lock);
     if (reads)
         admit(a->lock, &wakers);
+    else
+        settle(a->lock, 0, 0, 0);
     leave_line(a->lock);
     rmdi_wakers_wake(&wakers);
     if (reads)
         rmdi_rwlock_release(a->lock);
 }
 
-static void arrive(rmdi_rwlock *lock, rmdi_wait_list *list, rmdi_wait *wait)
-{
-    enter_line(lock);
-    rmdi_wait_list_drop(list, wait);
-    leave_line(lock);
-}
-
 /* Sleeps once. 0: the lock is ours; RMD_EAGAIN: we were woken to take it; or it is over. */
 static int sleep_once(attempt *a)
 {
-    rmdi_waiter waiter;
-    rmdi_wait wait;
-    rmdi_wait_list *list = a->share == WRITER ? &a->lock->writers : &a->lock->readers;
-    rmdi_waiter_init(&waiter, true);
-    enter_line(a->lock);
-    bool ours = take_or_announce(a);
-    if (!ours)
-        (a->woken ? rmdi_wait_list_add_first : rmdi_wait_list_add)(list, &wait, &waiter, 0);
-    leave_line(a->lock);
-    if (ours)
-        return 0;
-    int err = rmdi_waiter_sleep(&waiter, a->deadline);
+    int err = take_or_go_into_line(a);
+    if (err != RMD_EAGAIN)
+        return err;
+    err = rmdi_waiter_sleep(&a->waiter, a->deadline);
     if (err < 0) {
-        give_up(a, list, &wait);
+        give_up(a);
         return err;
     }
-    arrive(a->lock, list, &wait);
-    if (RMD_PLAIN(wait.gift))
+    if (RMD_PLAIN(a->wait.gift)) {
+        arrive_with_gift(a);
         return 0;
-    a->woken++;
-    a->waking = WAKING;
+    }
+    a->wakes++;
     return RMD_EAGAIN;
+}
+
+static int wait_in_line(attempt *a)
+{
+    for (;;) {
+        int err = sleep_once(a);
+        if (err != RMD_EAGAIN)
+            return err;
+        if (take_again(a) || spin(a)) {
+            arrive_with_lock(a);
+            return 0;
+        }
+    }
 }
 
 static __attribute__((noinline)) int acquire_slowly(rmdi_rwlock *lock, uint32_t share,
                                                     rmd_deadline deadline)
 {
+    attempt a = { .lock = lock, .deadline = deadline, .share = share };
+    if (is_full(rmd_atomic_load(&lock->word, RMD_RELAXED), &a))
+        return RMD_E2BIG;
     if (deadline.ns <= 0)
         return RMD_ETIMEDOUT;
-    attempt a = { .lock = lock, .deadline = deadline, .share = share };
     if (spin(&a))
         return 0;
+    a.list = share == WRITER ? &lock->writers : &lock->readers;
     a.since_ns = rmdi_clock_monotonic_ns();
-    for (;;) {
-        int err = sleep_once(&a);
-        if (err != RMD_EAGAIN)
-            return err;
-        if (take_again(&a) || spin(&a))
-            return 0;
-    }
+    return wait_in_line(&a);
 }
 
 int rmdi_rwlock_acquire_read(rmdi_rwlock *lock, rmd_deadline deadline)
 {
-    return take(lock, READER, 0, false) ? 0 : acquire_slowly(lock, READER, deadline);
+    return take(lock, READER, false) ? 0 : acquire_slowly(lock, READER, deadline);
 }
 
 int rmdi_rwlock_acquire_write(rmdi_rwlock *lock, rmd_deadline deadline)
 {
-    return take(lock, WRITER, 0, false) ? 0 : acquire_slowly(lock, WRITER, deadline);
+    return take(lock, WRITER, false) ? 0 : acquire_slowly(lock, WRITER, deadline);
 }
 
 /* ---- releasing ---- */
@@ -362,9 +440,11 @@ bool rmdi_rwlock_busy(rmdi_rwlock *lock)
     enter_line(lock);
     bool busy = rmdi_wait_list_waits(&lock->writers) || rmdi_wait_list_waits(&lock->readers) ||
                 RMD_PLAIN(lock->writers.taken) || RMD_PLAIN(lock->readers.taken);
-    uint32_t word = rmd_atomic_load(&lock->word, RMD_RELAXED);
+    /* In the line: those who are in it, or on their way, hold it before their entries go. Acquire:
+     * whoever is told that it is free sees what its last holders wrote. */
+    uint32_t word = rmd_atomic_load(&lock->word, RMD_ACQUIRE);
     leave_line(lock);
-    return busy || is_held(word) || (word & WAKING);
+    return busy || is_held(word);
 }
 
 /* ---- the public lock ---- */
@@ -394,18 +474,22 @@ static __attribute__((noinline)) int acquire_or_fail(rmd_rwlock *lock, uint32_t 
     if (!lock)
         return rmdi_fail(RMD_EINVAL, "acquire to %s: no lock was given", how);
     int err = acquire_slowly(&lock->lock, share, deadline);
+    if (err == RMD_E2BIG)
+        return rmdi_fail(err,
+                         "lock \"%s\": %d readers hold it, as many as may: does each release it?",
+                         lock->name, RMDI_RWLOCK_READERS_MAX);
     return err < 0 ? rmdi_fail(err, "lock \"%s\", to %s", lock->name, how) : 0;
 }
 
 int rmd_rwlock_acquire_read(rmd_rwlock *lock, rmd_deadline deadline)
 {
-    bool ours = lock && take(&lock->lock, READER, 0, false);
+    bool ours = lock && take(&lock->lock, READER, false);
     return ours ? 0 : acquire_or_fail(lock, READER, deadline);
 }
 
 int rmd_rwlock_acquire_write(rmd_rwlock *lock, rmd_deadline deadline)
 {
-    bool ours = lock && take(&lock->lock, WRITER, 0, false);
+    bool ours = lock && take(&lock->lock, WRITER, false);
     return ours ? 0 : acquire_or_fail(lock, WRITER, deadline);
 }
 

@@ -9,6 +9,8 @@
 
 #include <remuda/rwlock.h>
 
+enum { RMDI_RWLOCK_READERS_MAX = 1 << 26 }; /* so many hold it: no more come; see rwlock.c */
+
 typedef struct rmdi_rwlock {
     rmd_atomic(uint32_t) word; /* bits, and the number of readers: see rwlock.c; 0 is free */
     rmdi_spin spin;
@@ -21,7 +23,7 @@ struct rmd_rwlock {
     char name[]; /* "" when it has none */
 };
 
-/* 0, RMD_ETIMEDOUT or RMD_ECANCELED, without a detail. Block. */
+/* 0, RMD_ETIMEDOUT, RMD_ECANCELED, or to read RMD_E2BIG, without a detail. Block. */
 int rmdi_rwlock_acquire_read(rmdi_rwlock *lock, rmd_deadline deadline) RMD_NODISCARD;
 int rmdi_rwlock_acquire_write(rmdi_rwlock *lock, rmd_deadline deadline) RMD_NODISCARD;
 

@@ -76,6 +76,32 @@ TEST(misuse_of_a_rwlock_is_refused)
     close_shared();
 }
 
+/* As if so many held it, which takes a while to come to. */
+static void set_readers(uint32_t n)
+{
+    CHECK_EQ(rmd_rwlock_acquire_read(shared, RMD_NOW), 0);
+    uint32_t one = rmd_atomic_load(&shared->lock.word, RMD_RELAXED);
+    rmd_atomic_store(&shared->lock.word, n * one, RMD_RELAXED);
+}
+
+TEST(more_readers_than_can_be_counted_are_refused_and_harm_nobody)
+{
+    open_shared();
+    set_readers(RMDI_RWLOCK_READERS_MAX - 1);
+    CHECK_EQ(rmd_rwlock_acquire_read(shared, RMD_NOW), 0);
+    CHECK_EQ(rmd_rwlock_acquire_read(shared, RMD_NOW), RMD_E2BIG);
+    CHECK_EQ(rmd_rwlock_acquire_read(shared, RMD_FOREVER), RMD_E2BIG);
+    CHECK_CONTAINS(rmd_error_detail(), "the-lock");
+    CHECK_CONTAINS(rmd_error_detail(), "67108864 readers");
+    CHECK_EQ(rmd_rwlock_acquire_write(shared, RMD_NOW), RMD_ETIMEDOUT);
+    CHECK_EQ(rmd_rwlock_acquire_write(shared, rmd_after_ms(5)), RMD_ETIMEDOUT);
+    release();
+    CHECK_EQ(rmd_rwlock_acquire_read(shared, RMD_NOW), 0);
+    CHECK_EQ(rmd_rwlock_acquire_read(shared, RMD_NOW), RMD_E2BIG);
+    rmd_atomic_store(&shared->lock.word, 0, RMD_RELAXED);
+    close_shared();
+}
+
 static int open_and_free(void *arg)
 {
     (void)arg;

@@ -10,6 +10,7 @@
 
 typedef struct locals {
     rmdi_self *present; /* NULL: own */
+    struct rmd_executor *executor;
     rmdi_self own;
 } locals;
 
@@ -57,6 +58,16 @@ rmd_stop *rmdi_self_stop(void)
 rmd_thread *rmdi_self_thread(void)
 {
     return rmdi_self_now()->thread;
+}
+
+struct rmd_executor *rmdi_self_executor(void)
+{
+    return mine()->executor;
+}
+
+void rmdi_self_set_executor(struct rmd_executor *executor)
+{
+    mine()->executor = executor;
 }
 
 rmd_stop *rmd_stop_set(rmd_stop *stop)

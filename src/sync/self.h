@@ -9,6 +9,7 @@
 #include <remuda/stop.h>
 #include <remuda/thread.h>
 
+struct rmd_executor;
 struct rmdi_sleeper;
 struct rmdi_values;
 
@@ -40,5 +41,10 @@ bool rmdi_self_is_own(void);
 struct rmdi_sleeper *rmdi_self_sleeper(void);
 rmd_stop *rmdi_self_stop(void);
 rmd_thread *rmdi_self_thread(void);
+
+/* Whose thread the calling one is, also in a coroutine; borrowed; NULL: no executor's. Set once, by
+ * the executor. */
+struct rmd_executor *rmdi_self_executor(void);
+void rmdi_self_set_executor(struct rmd_executor *executor);
 
 #endif

@@ -11,7 +11,9 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "port/hooks.h"
+#include "sync/executor.h"
 #include "sync/local_value.h"
+#include "sync/queue.h"
 
 #include <errno.h>
 
@@ -50,6 +52,8 @@ static void forget_parents_threads(void)
     list.lock = (rmdi_lock){ 0 };
     list.threads = (rmdi_link){ 0 };
     rmdi_values_forked(self);
+    rmdi_executors_forked();
+    rmdi_queue_sides_forked();
 }
 
 static void wait_at_exit(void)

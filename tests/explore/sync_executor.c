@@ -369,6 +369,187 @@ HARNESS(executor_that_was_drained_has_put_everything_away)
     RMD_ASSERT(rmd_executor_free(executor) == 0);
 }
 
+/* ---- two that call each other ---- */
+
+typedef struct neighbours {
+    rmd_executor *executors[2];
+    int calls[2]; /* of each one's thread */
+    rmd_atomic(int) refused;
+    rmd_event *back;
+} neighbours;
+
+typedef struct errand {
+    neighbours *all;
+    int from;
+} errand;
+
+static int come_by(void *arg)
+{
+    errand *e = arg;
+    int *calls = &e->all->calls[!e->from];
+    RMD_PLAIN_SET(*calls, RMD_PLAIN(*calls) + 1);
+    return 0;
+}
+
+/* The second errand comes after the first one's answer, at which nobody waits any more. */
+static int visit(void *arg)
+{
+    errand *e = arg;
+    for (int i = 0; i < 2; i++) {
+        int err = rmd_executor_call(e->all->executors[!e->from], come_by, e, NULL, RMD_FOREVER);
+        RMD_ASSERT(err == 0 || err == RMD_EDEADLK);
+        rmd_atomic_add(&e->all->refused, err != 0, RMD_RELAXED);
+    }
+    return 0;
+}
+
+static void open_neighbours(neighbours *n)
+{
+    for (int i = 0; i < 2; i++)
+        RMD_ASSERT(rmd_executor_open(&n->executors[i], NULL) == 0);
+}
+
+static void end_neighbours(neighbours *n)
+{
+    for (int i = 0; i < 2; i++)
+        RMD_ASSERT(rmd_executor_drain(n->executors[i], RMD_FOREVER) == 0);
+    for (int i = 0; i < 2; i++)
+        RMD_ASSERT(rmd_executor_free(n->executors[i]) == 0);
+}
+
+HARNESS(executor_that_calls_one_that_calls_it_is_refused)
+{
+    neighbours n = { .calls = { 0 } };
+    errand errands[2] = { { &n, 0 }, { &n, 1 } };
+    open_neighbours(&n);
+    for (int i = 0; i < 2; i++)
+        RMD_ASSERT(rmd_executor_post(n.executors[i], visit, &errands[i], RMD_FOREVER) == 0);
+    for (int i = 0; i < 2; i++) /* not drained at once: who is closed takes no visits */
+        RMD_ASSERT(rmd_executor_call(n.executors[i], come_by, &errands[!i], NULL, RMD_FOREVER) ==
+                   0);
+    end_neighbours(&n);
+    RMD_ASSERT(n.calls[0] + n.calls[1] + rmd_atomic_load(&n.refused, RMD_RELAXED) == 4 + 2);
+}
+
+static int call_back(void *arg)
+{
+    errand *e = arg;
+    errand back = { e->all, !e->from };
+    return rmd_executor_call(e->all->executors[e->from], come_by, &back, NULL, RMD_FOREVER);
+}
+
+static int call_back_and_be_let(void *arg)
+{
+    RMD_ASSERT(call_back(arg) == 0);
+    return 0;
+}
+
+static int call_back_now_and_later(void *arg)
+{
+    errand *e = arg;
+    RMD_ASSERT(call_back(e) == RMD_EDEADLK);
+    RMD_ASSERT(rmd_executor_post(e->all->executors[1], call_back_and_be_let, e, RMD_NOW) == 0);
+    return 0;
+}
+
+static int be_called_back(void *arg)
+{
+    errand *e = arg;
+    return rmd_executor_call(e->all->executors[1], call_back_now_and_later, e, NULL, RMD_FOREVER);
+}
+
+/* What runs after the answer may call whoever has got it, or is about to. */
+HARNESS(executor_waits_no_more_once_it_is_answered)
+{
+    neighbours n = { .calls = { 0 } };
+    errand first = { &n, 0 };
+    int result = 1;
+    open_neighbours(&n);
+    RMD_ASSERT(rmd_executor_call(n.executors[0], be_called_back, &first, &result, RMD_FOREVER) ==
+               0);
+    RMD_ASSERT(result == 0);
+    RMD_ASSERT(rmd_executor_drain(n.executors[1], RMD_FOREVER) == 0);
+    end_neighbours(&n);
+    RMD_ASSERT(n.calls[0] == 1);
+}
+
+static int visit_shortly(void *arg)
+{
+    errand *e = arg;
+    int err = rmd_executor_call(e->all->executors[1], come_by, e, NULL, rmd_after_ms(1));
+    RMD_ASSERT(err == 0 || err == RMD_ETIMEDOUT || err == RMD_ECLOSED);
+    return rmd_event_set(e->all->back);
+}
+
+static int drain_shortly(void *arg)
+{
+    errand *e = arg;
+    RMD_ASSERT(rmd_executor_drain(e->all->executors[1], rmd_after_ms(1)) == RMD_ETIMEDOUT);
+    RMD_ASSERT(strstr(rmd_error_detail(), "still works"));
+    return rmd_event_set(e->all->back);
+}
+
+static int wait_and_call_back(void *arg)
+{
+    errand *e = arg;
+    RMD_ASSERT(rmd_event_wait(e->all->back, RMD_FOREVER) == 0);
+    return call_back(arg);
+}
+
+static int let_come_back(void *arg)
+{
+    RMD_ASSERT(wait_and_call_back(arg) == 0);
+    return 0;
+}
+
+/* Who has given up, or was not let in, waits for nobody. */
+HARNESS(executor_that_gave_up_is_not_waiting)
+{
+    neighbours n = { .calls = { 0 } };
+    errand first = { &n, 0 };
+    crew crew = { 0 };
+    bool drains = rmd_explore_choose(2), closes = rmd_explore_choose(2);
+    open_neighbours(&n);
+    RMD_ASSERT(rmd_event_open(&n.back) == 0);
+    RMD_ASSERT(rmd_executor_post(n.executors[1], let_come_back, &first, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_executor_post(n.executors[0], drains ? drain_shortly : visit_shortly, &first,
+                                 RMD_FOREVER) == 0);
+    if (closes)
+        crew_add(&crew, close_executor, n.executors[1], "closer");
+    RMD_ASSERT(rmd_event_wait(n.back, RMD_FOREVER) == 0);
+    crew_join(&crew);
+    RMD_ASSERT(rmd_executor_drain(n.executors[1], RMD_FOREVER) == 0);
+    end_neighbours(&n);
+    RMD_ASSERT(n.calls[0] == 1);
+    RMD_ASSERT(rmd_event_free(n.back) == 0);
+}
+
+/* One drains the other, which calls it: who comes second is refused, and both end. */
+static int drain_neighbour(void *arg)
+{
+    errand *e = arg;
+    int err = rmd_executor_drain(e->all->executors[!e->from], RMD_FOREVER);
+    RMD_ASSERT(err == 0 || err == RMD_EDEADLK);
+    return 0;
+}
+
+static int call_or_be_refused(void *arg)
+{
+    int err = call_back(arg);
+    RMD_ASSERT(err == 0 || err == RMD_EDEADLK || err == RMD_ECLOSED);
+    return 0;
+}
+
+HARNESS(executor_drained_by_one_that_it_calls_ends)
+{
+    neighbours n = { .calls = { 0 } };
+    errand first = { &n, 0 };
+    open_neighbours(&n);
+    RMD_ASSERT(rmd_executor_post(n.executors[1], call_or_be_refused, &first, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_executor_post(n.executors[0], drain_neighbour, &first, RMD_FOREVER) == 0);
+    end_neighbours(&n);
+}
+
 /* ---- freed ---- */
 
 static void call_once(void *arg)

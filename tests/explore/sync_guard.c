@@ -75,6 +75,46 @@ HARNESS(guard_is_freed_by_its_last_user)
     crew_join(&crew);
 }
 
+typedef struct last {
+    rmd_guard *guard;
+    int destroyed;
+} last;
+
+static void note_end(void *data)
+{
+    last *l = *(last **)data;
+    RMD_PLAIN_SET(l->destroyed, RMD_PLAIN(l->destroyed) + 1);
+}
+
+static void hold_guard(void *arg)
+{
+    last *l = arg;
+    RMD_WITH_GUARD (last **data, l->guard, RMD_FOREVER)
+        RMD_ASSERT(*data == l && !RMD_PLAIN(l->destroyed));
+}
+
+/* Whoever asks until it may: refused, it has done nothing, and let, all. */
+HARNESS(guard_is_freed_and_destroyed_or_refused)
+{
+    last l = { .destroyed = 0 };
+    crew crew = { 0 };
+    int err;
+    rmd_guard_options options = { .size = sizeof options, .destroy = note_end };
+    RMD_ASSERT(rmd_guard_open(&l.guard, sizeof(last *), &options) == 0);
+    void *data;
+    RMD_ASSERT(rmd_guard_acquire(l.guard, &data, RMD_NOW) == 0);
+    *(last **)data = &l;
+    for (int i = 0; i < 2; i++)
+        crew_add(&crew, hold_guard, &l, "holder");
+    while (rmd_atomic_load(&rmd_guard_lock(l.guard)->lock.waits.count, RMD_ACQUIRE) < 2)
+        rmd_pause();
+    RMD_ASSERT(rmd_guard_release(l.guard) == 0);
+    while ((err = rmd_guard_free(l.guard)) == RMD_EBUSY)
+        rmd_pause();
+    RMD_ASSERT(err == 0 && RMD_PLAIN(l.destroyed) == 1);
+    crew_join(&crew);
+}
+
 HARNESS(guard_without_memory_is_not_there, .faults_max = 2)
 {
     rmd_guard *guard;

@@ -153,15 +153,29 @@ HARNESS(local_that_fails_leaves_nothing, .faults_max = 2, .fail_allocations = tr
     RMD_ASSERT(rmd_local_free(local) == 0);
 }
 
-/* What the hook in a child does. */
-HARNESS(local_values_of_a_child_are_counted_anew)
+static void free_other(void *value)
+{
+    user *u = value;
+    RMD_ASSERT(rmd_local_free(u->other) == 0);
+    u->emptied++;
+}
+
+static void use_and_free(void *arg)
+{
+    user *u = arg;
+    RMD_ASSERT(rmd_local_open(&u->other, NULL) == 0);
+    RMD_ASSERT(rmd_local_set(u->local, u) == 0);
+}
+
+HARNESS(local_is_freed_by_the_destructor_of_another)
 {
     rmd_local *local;
-    box mine = { 1, &(int){ 0 } };
-    RMD_ASSERT(rmd_local_open(&local, empty) == 0);
-    RMD_ASSERT(rmd_local_set(local, &mine) == 0);
-    rmdi_values_forked(rmdi_self_now());
-    RMD_ASSERT(rmd_local_get(local) == &mine);
+    crew crew = { 0 };
+    RMD_ASSERT(rmd_local_open(&local, free_other) == 0);
+    user users[2] = { { .local = local }, { .local = local } };
+    for (int i = 0; i < 2; i++)
+        crew_add(&crew, use_and_free, &users[i], "user");
+    crew_join(&crew);
+    RMD_ASSERT(users[0].emptied == 1 && users[1].emptied == 1);
     RMD_ASSERT(rmd_local_free(local) == 0);
-    RMD_ASSERT(*mine.emptied == 1);
 }

@@ -267,6 +267,56 @@ HARNESS(lock_is_freed_by_its_last_user)
     crew_join(&crew);
 }
 
+/* ---- freed by somebody who asks until it is not busy ---- */
+
+typedef struct passer {
+    rmd_lock *lock;
+    rmd_stop *stop;
+    rmd_event *has_passed;
+} passer;
+
+static void wait_until_stopped(void *arg)
+{
+    passer *p = arg;
+    rmd_stop *before = rmd_stop_set(p->stop);
+    int err = rmd_lock_acquire(p->lock, RMD_FOREVER);
+    RMD_ASSERT(err == 0 || err == RMD_ECANCELED);
+    if (err == 0)
+        RMD_ASSERT(rmd_lock_release(p->lock) == 0);
+    rmd_stop_set(before);
+}
+
+static void pass_by(void *arg)
+{
+    passer *p = arg;
+    bool got = rmd_lock_acquire(p->lock, RMD_NOW) == 0;
+    RMD_ASSERT(rmd_event_set(p->has_passed) == 0);
+    if (got)
+        RMD_ASSERT(rmd_lock_release(p->lock) == 0);
+}
+
+/* One that was woken finds it taken, goes back into the list and is stopped. */
+HARNESS(lock_is_busy_until_who_waited_has_left, .schedules = 100000)
+{
+    passer p = { 0 };
+    crew crew = { 0 };
+    RMD_ASSERT(rmd_lock_open(&p.lock, NULL) == 0 && rmd_stop_open(&p.stop) == 0);
+    RMD_ASSERT(rmd_event_open(&p.has_passed) == 0);
+    RMD_ASSERT(rmd_lock_acquire(p.lock, RMD_FOREVER) == 0);
+    crew_add(&crew, wait_until_stopped, &p, "patient");
+    until_waiting(p.lock, 1);
+    RMD_ASSERT(rmd_lock_release(p.lock) == 0);
+    crew_add(&crew, pass_by, &p, "passer");
+    RMD_ASSERT(rmd_event_wait(p.has_passed, RMD_FOREVER) == 0);
+    crew_add(&crew, stop_clerk, p.stop, "stopper");
+    int err;
+    while ((err = rmd_lock_free(p.lock)) == RMD_EBUSY)
+        rmd_pause();
+    RMD_ASSERT(err == 0);
+    crew_join(&crew);
+    RMD_ASSERT(rmd_event_free(p.has_passed) == 0 && rmd_stop_free(p.stop) == 0);
+}
+
 HARNESS(lock_misuse_is_an_error)
 {
     rmd_lock *lock;

@@ -171,6 +171,63 @@ HARNESS(lock_check_refuses_misuse)
     free_locks(locks);
 }
 
+typedef struct reported {
+    rmd_lock *lock;
+    rmd_atomic(int) reports;
+} reported;
+
+static void report_under_lock(void *ctx, const char *text)
+{
+    reported *r = ctx;
+    (void)text;
+    rmd_atomic_add(&r->reports, 1, RMD_RELAXED);
+    RMD_ASSERT(rmd_lock_acquire_at(r->lock, RMD_FOREVER, RMD_HERE) == 0);
+    RMD_ASSERT(rmd_lock_acquire_at(r->lock, RMD_FOREVER, RMD_HERE) == RMD_EDEADLK);
+    RMD_ASSERT(rmd_lock_release_at(r->lock, RMD_HERE) == 0);
+}
+
+static void deserve_reports(void *arg)
+{
+    rmd_lock *lock = arg;
+    RMD_ASSERT(rmd_lock_acquire_at(lock, RMD_FOREVER, RMD_HERE) == 0);
+    for (int i = 0; i < 2; i++)
+        RMD_ASSERT(rmd_lock_acquire_at(lock, RMD_FOREVER, RMD_HERE) == RMD_EDEADLK);
+    RMD_ASSERT(rmd_lock_release_at(lock, RMD_HERE) == 0);
+}
+
+/* Each thread by itself: what one of them does while it reports is not reported, all else is. */
+HARNESS(lock_check_reports_are_not_reported)
+{
+    rmd_lock *locks[3];
+    crew crew = { 0 };
+    open_locks(locks);
+    reported r = { .lock = locks[2] };
+    rmd_lock_on_report(report_under_lock, &r);
+    for (int i = 0; i < 2; i++)
+        crew_add(&crew, deserve_reports, locks[i], "culprit");
+    crew_join(&crew);
+    rmd_lock_on_report(NULL, NULL);
+    RMD_ASSERT(rmd_atomic_load(&r.reports, RMD_RELAXED) == 4);
+    free_locks(locks);
+}
+
+HARNESS(lock_check_forgets_what_it_refused, .schedules = 2000)
+{
+    rmd_lock *locks[3];
+    open_locks(locks);
+    pair known = { locks[1], locks[0], RMD_FOREVER, 0 };
+    pair against = { locks[0], locks[1], RMD_FOREVER, 0 };
+    pair later = { locks[1], locks[2], RMD_FOREVER, 0 };
+    take_both(&known);
+    RMD_ASSERT(rmd_lock_acquire_at(locks[2], RMD_FOREVER, RMD_HERE) == 0);
+    take_both(&against); /* under the third lock, which alone would be well */
+    RMD_ASSERT(rmd_lock_release_at(locks[2], RMD_HERE) == 0);
+    RMD_ASSERT(!known.refused && against.refused);
+    take_both(&later);
+    RMD_ASSERT(!later.refused);
+    free_locks(locks);
+}
+
 /* A release that is not its thread's to make, by code without places, which nobody notices:
  * whatever it does to the others, the records of who holds what do not break. */
 static void acquire_and_release(void *arg)
@@ -250,7 +307,7 @@ HARNESS(lock_check_tells_the_whole_circle, .schedules = 2000)
     take_both(&third);
     RMD_ASSERT(third.refused);
     RMD_ASSERT(tells("by \"payer\" while") && tells("by \"auditor\" while"));
-    RMD_ASSERT(parts(rmd_error_detail(), "was acquired at take_both() sync_lock_check.c:") == 2);
+    RMD_ASSERT(parts(rmd_error_detail(), "was wanted at take_both() sync_lock_check.c:") == 2);
     RMD_ASSERT(parts(rmd_error_detail(), "held since take_both() sync_lock_check.c:") == 1 + 2);
     RMD_ASSERT(rmd_lock_free(others[1]) == 0 && rmd_lock_free(others[2]) == 0);
     free_locks(locks);

@@ -337,6 +337,52 @@ HARNESS(queue_store_closed_upon_putters)
     close_upon_putters(STORE);
 }
 
+/* One that puts without waiting, into a full queue, while it is closed and drained. */
+HARNESS(queue_pair_closed_amid_a_vain_put)
+{
+    traffic t;
+    crew crew = { 0 };
+    hand first = { .traffic = &t, .n = 1 };
+    hand vain = { .traffic = &t, .first = 1, .n = 1, .patience_ms = -1 }, get = { .traffic = &t };
+    open_traffic(&t, PAIR, 1);
+    put_numbers(&first);
+    crew_add(&crew, put_numbers, &vain, "putter");
+    crew_add(&crew, get_numbers, &get, "getter");
+    crew_add(&crew, close_it, &t, "closer");
+    crew_join(&crew);
+    RMD_ASSERT(vain.err == 0 || vain.err == RMD_ETIMEDOUT || vain.err == RMD_ECLOSED);
+    close_traffic(&t);
+}
+
+/* Whoever is told that it is over frees it, while the close has not returned. */
+static void free_when_over(kind k)
+{
+    traffic t;
+    crew crew = { 0 };
+    hand get = { .traffic = &t };
+    open_traffic(&t, k, 2);
+    crew_add(&crew, close_it, &t, "closer");
+    get_numbers(&get);
+    RMD_ASSERT(get.err == RMD_ECLOSED);
+    RMD_ASSERT(rmd_queue_free(t.queue) == 0);
+    crew_join(&crew);
+}
+
+HARNESS(queue_ring_freed_when_over)
+{
+    free_when_over(RING);
+}
+
+HARNESS(queue_pair_freed_when_over)
+{
+    free_when_over(PAIR);
+}
+
+HARNESS(queue_store_freed_when_over)
+{
+    free_when_over(STORE);
+}
+
 static rmd_atomic(int) destroyed;
 
 static void destroy(void *ctx, void *item)
@@ -591,6 +637,29 @@ HARNESS(queue_bounded_in_bytes)
     }
     RMD_ASSERT(sum == 7);
     crew_join(&crew);
+    RMD_ASSERT(rmd_queue_free(queue) == 0);
+}
+
+/* A small one finds room behind a large one that waits for more. */
+HARNESS(queue_bounded_in_bytes_lets_a_small_one_in)
+{
+    rmd_queue_options o = { .size = sizeof o, .bytes_max = 3, .bytes_of = measure };
+    rmd_queue *queue;
+    void *item;
+    crew large = { 0 }, small = { 0 };
+    RMD_ASSERT(rmd_queue_open(&queue, RMD_UNBOUNDED, &o) == 0);
+    for (uintptr_t i = 1; i <= 2; i++)
+        RMD_ASSERT(rmd_queue_put(queue, (void *)i, RMD_NOW) == 0);
+    crew_add(&large, put_large, queue, "large");
+    until_asleep(&queue->sides->putters, 1);
+    crew_add(&small, put_small, queue, "small");
+    if (rmd_explore_choose(2))
+        until_asleep(&queue->sides->putters, 2);
+    RMD_ASSERT(rmd_queue_get(queue, &item, RMD_FOREVER) == 0);
+    crew_join(&small);
+    for (int i = 0; i < 3; i++)
+        RMD_ASSERT(rmd_queue_get(queue, &item, RMD_FOREVER) == 0);
+    crew_join(&large);
     RMD_ASSERT(rmd_queue_free(queue) == 0);
 }
 

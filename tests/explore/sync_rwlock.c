@@ -211,6 +211,66 @@ HARNESS(rwlock_downgrade_lets_readers_in)
     close_book(&b, users, 3);
 }
 
+/* ---- no reader waits for readers ---- */
+
+typedef struct companion {
+    book *book;
+    rmd_event *here, *other_here;
+} companion;
+
+static void read_together(void *arg)
+{
+    companion *c = arg;
+    RMD_ASSERT(rmd_rwlock_acquire_read(c->book->lock, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_event_set(c->here) == 0);
+    RMD_ASSERT(rmd_event_wait(c->other_here, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_rwlock_release(c->book->lock) == 0);
+}
+
+/* One of them may be woken, and on its way, when a writer passes that makes the other one wait. */
+HARNESS(rwlock_readers_are_not_kept_apart_by_a_writer_that_has_gone)
+{
+    book b;
+    rmd_event *here[2];
+    crew crew = { 0 };
+    open_book(&b);
+    for (int i = 0; i < 2; i++)
+        RMD_ASSERT(rmd_event_open(&here[i]) == 0);
+    companion companions[2] = { { &b, here[0], here[1] }, { &b, here[1], here[0] } };
+    RMD_ASSERT(rmd_rwlock_acquire_write(b.lock, RMD_FOREVER) == 0);
+    for (int i = 0; i < 2; i++)
+        crew_add(&crew, read_together, &companions[i], "reader");
+    RMD_ASSERT(rmd_rwlock_release(b.lock) == 0);
+    if (rmd_rwlock_acquire_write(b.lock, RMD_NOW) == 0)
+        RMD_ASSERT(rmd_rwlock_release(b.lock) == 0);
+    crew_join(&crew);
+    for (int i = 0; i < 2; i++)
+        RMD_ASSERT(rmd_event_free(here[i]) == 0);
+    close_book(&b, NULL, 0);
+}
+
+/* Nor by one in the line while another one has it. */
+HARNESS(rwlock_readers_are_not_kept_apart_by_a_writer_that_gives_up)
+{
+    book b;
+    rmd_event *here[2];
+    crew crew = { 0 };
+    open_book(&b);
+    for (int i = 0; i < 2; i++)
+        RMD_ASSERT(rmd_event_open(&here[i]) == 0);
+    companion companions[2] = { { &b, here[0], here[1] }, { &b, here[1], here[0] } };
+    user users[2] = { { .book = &b, .writes = 1, .patience_ms = 1 },
+                      { .book = &b, .writes = 1, .patience_ms = 1 } };
+    for (int i = 0; i < 2; i++)
+        crew_add(&crew, use, &users[i], "writer");
+    for (int i = 0; i < 2; i++)
+        crew_add(&crew, read_together, &companions[i], "reader");
+    crew_join(&crew);
+    for (int i = 0; i < 2; i++)
+        RMD_ASSERT(rmd_event_free(here[i]) == 0);
+    close_book(&b, users, 2);
+}
+
 /* ---- freed by the last ---- */
 
 typedef struct counted {
@@ -244,5 +304,45 @@ HARNESS(rwlock_is_freed_by_the_last_user)
     rmd_atomic_init(&c.references, 3);
     for (int i = 0; i < 3; i++)
         crew_add(&crew, drop, &c, "user");
+    crew_join(&crew);
+}
+
+/* ---- freed by somebody who asks until it is not busy ---- */
+
+static void free_when_idle(rmd_rwlock *lock)
+{
+    int err;
+    while ((err = rmd_rwlock_free(lock)) == RMD_EBUSY)
+        rmd_pause();
+    RMD_ASSERT(err == 0);
+}
+
+HARNESS(rwlock_is_busy_while_woken_readers_are_on_their_way)
+{
+    book b;
+    crew crew = { 0 };
+    open_book(&b);
+    user users[2] = { { .book = &b, .reads = 1 }, { .book = &b, .reads = 1 } };
+    RMD_ASSERT(rmd_rwlock_acquire_write(b.lock, RMD_FOREVER) == 0);
+    for (int i = 0; i < 2; i++)
+        crew_add(&crew, use, &users[i], "reader");
+    until_waiting(&b.lock->lock.readers, 2);
+    RMD_ASSERT(rmd_rwlock_release(b.lock) == 0);
+    free_when_idle(b.lock);
+    crew_join(&crew);
+}
+
+HARNESS(rwlock_who_frees_it_sees_what_the_last_holder_wrote)
+{
+    book b;
+    crew crew = { 0 };
+    open_book(&b);
+    user u = { .book = &b, .writes = 1, .downgrades = rmd_explore_choose(2) };
+    RMD_ASSERT(rmd_rwlock_acquire_write(b.lock, RMD_FOREVER) == 0);
+    crew_add(&crew, use, &u, "writer");
+    until_waiting(&b.lock->lock.writers, 1);
+    RMD_ASSERT(rmd_rwlock_release(b.lock) == 0);
+    free_when_idle(b.lock);
+    RMD_ASSERT(RMD_PLAIN(b.entries) == 1);
     crew_join(&crew);
 }

@@ -49,16 +49,35 @@ long pay(rmd_guard *guard, long by)
     return -1;
 }
 
+const rmd_context_key key = { "key" };
+
+/* Blocks that begin on one line (as all of a macro does) do not shadow each other. */
+#define WITH_ALL(lock, guard, rwlock)                                                     \
+    RMD_WITH_LOCK (lock, RMD_NOW) RMD_WITH_GUARD (account *a, guard, RMD_NOW)             \
+    RMD_WITH_GUARD (account *b, guard, RMD_NOW) RMD_WITH_READ (rwlock, RMD_NOW)           \
+    RMD_WITH_READ (rwlock, RMD_NOW) RMD_WITH_CONTEXT_OF (NULL) RMD_WITH_CONTEXT_OF (NULL) \
+    RMD_WITH_CONTEXT (&key, a) RMD_WITH_CONTEXT (&key, b)
+
+long hold_all(rmd_lock *lock, rmd_guard *guard, rmd_rwlock *rwlock)
+{
+    WITH_ALL (lock, guard, rwlock) {
+        return static_cast<account *>(rmd_context_get(&key))->balance;
+    }
+    return -1;
+}
+
 } // namespace
 
 int main()
 {
     rmd_lock *lock;
     rmd_guard *guard;
+    rmd_rwlock *rwlock;
     rmd_guard_options options = {};
     options.size = sizeof options;
     options.reentrant = true;
-    if (rmd_lock_open(&lock, NULL) < 0 || rmd_guard_open(&guard, sizeof(account), &options) < 0)
+    if (rmd_lock_open(&lock, NULL) < 0 || rmd_guard_open(&guard, sizeof(account), &options) < 0 ||
+        rmd_rwlock_open(&rwlock, NULL) < 0)
         return 1;
     for (int way = 0; way < 4; way++) {
         try {
@@ -71,5 +90,7 @@ int main()
     }
     long paid = pay(guard, 3);
     std::printf("%d %ld %ld\n", ways, paid, pay(guard, 4));
+    if (hold_all(lock, guard, rwlock) != 7 || !is_free(lock) || rmd_rwlock_free(rwlock) < 0)
+        return 1;
     return rmd_lock_free(lock) < 0 || rmd_guard_free(guard) < 0;
 }
