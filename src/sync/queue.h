@@ -15,9 +15,10 @@ enum { RMDI_LINE_BYTES = 128 }; /* two cache lines: processors fetch them in pai
 
 /* Those who wait to put, or to get. */
 typedef struct rmdi_queue_side {
-    rmdi_wait_list waits;
-    rmdi_spin spin;
+    rmdi_wait_list waits; /* looked at by the other side all the time */
     char line[RMDI_LINE_BYTES];
+    rmdi_spin spin;
+    char line_after[RMDI_LINE_BYTES];
 } rmdi_queue_side;
 
 /* Both. Their memory is that of sides for ever, though of one queue after the other: see

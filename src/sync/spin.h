@@ -50,14 +50,18 @@ static inline void rmdi_spin_learn(rmdi_spin *spin, bool hit)
         rmd_atomic_store(&spin->misses, hit ? 0 : misses + 1, RMD_RELAXED);
 }
 
-static inline void rmdi_spin_pause(unsigned *pauses)
+static inline void rmdi_spin_for(unsigned pauses)
 {
 #ifdef RMD_EXPLORE
-    rmd_pause(); /* each is a step there */
-#else
-    for (unsigned i = 0; i < *pauses; i++)
-        rmd_pause();
+    pauses = 1; /* each is a step there */
 #endif
+    while (pauses--)
+        rmd_pause();
+}
+
+static inline void rmdi_spin_pause(unsigned *pauses)
+{
+    rmdi_spin_for(*pauses);
     *pauses = *pauses < RMDI_SPIN_PAUSES_MAX ? *pauses * 2 : *pauses;
 }
 
