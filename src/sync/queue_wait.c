@@ -33,11 +33,6 @@
 /* ---- sides ---- */
 
 enum { OWN_SIDES = 8 };
-#ifdef RMD_EXPLORE
-enum { YIELDS = 1 };
-#else
-enum { YIELDS = 4 };
-#endif
 
 /* The first few need no memory. */
 RMD_STATIC struct pool {
@@ -112,6 +107,11 @@ static int attempt(rmdi_queue_call *c)
  * microseconds finds hundreds (two and a half times as many items in all); and sleeping would be
  * longer. */
 enum { LOOKS = 3, PAUSES_FIRST = 256, PAUSES_MAX = 512 };
+#ifdef RMD_EXPLORE
+enum { YIELDS = 1 };
+#else
+enum { YIELDS = 4 };
+#endif
 
 /* Waits awake; then lets threads run that wait for a processor, a few times: they may be those we
  * wait for, and that is cheaper than going to sleep and being woken. */
