@@ -262,9 +262,9 @@ static void check_output(const char *form, const place *p, const char *value,
                p->command, value, out->data, out->len, expected->data, expected->len);
 }
 
-/* Each pair of a place and a value is expanded, and one in so many run, by one shell or another: all
- * with $REMUDA_ALL set, as part 8 of `make night` does; few with a sanitizer, which looks at what
- * expands and not at the shells. */
+/* Each pair of a place and a value is expanded, and one in so many run, by one shell or another:
+ * all with $REMUDA_ALL set, as part 8 of `make night` does; few with a sanitizer, which looks at
+ * what expands and not at the shells. */
 enum { RUN_EACH = 3, RUN_EACH_SANITIZED = 8 };
 
 static bool is_run(void)

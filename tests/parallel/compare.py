@@ -280,6 +280,7 @@ def parse():
     parser.add_argument("--remuda", default="remuda", help="the program to test")
     parser.add_argument("--parallel", default="parallel", help="GNU parallel")
     parser.add_argument("--only", default="", metavar="REGEX", help="cases whose name matches")
+    parser.add_argument("--each", type=int, default=1, metavar="N", help="only every N-th of them")
     parser.add_argument("--list", action="store_true", help="show the cases and stop")
     parser.add_argument("--jobs", type=int, default=2, help="cases at a time")
     parser.add_argument("--live", default="40", metavar="N|all", help="cases to run with both")
@@ -295,6 +296,7 @@ def main():
         path = shutil.which(getattr(options, name))
         setattr(options, name, os.path.abspath(path) if path else getattr(options, name))
     cases = [case for case in all_cases() if re.search(options.only, case.name)]
+    cases = cases[::options.each]
     if options.list:
         for case in cases:
             print(f"{case.name}: {command(case)}")
