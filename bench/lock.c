@@ -10,7 +10,6 @@
 #include <pthread.h>
 #include <remuda.h>
 #include <string.h>
-#include <sys/resource.h>
 
 enum { ALONE_TIMES = 4000000, CONTENDED_MS = 20, TRIES_MAX = 25, CHUNK = 64 };
 enum { OURS, PEER, FAIR, KINDS };
@@ -102,19 +101,11 @@ static inline __attribute__((always_inline)) void contend_for(contender *c, int 
         }
 }
 
-static long displaced(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_THREAD, &usage);
-    return usage.ru_nivcsw;
-}
-
 static void contend(void *arg)
 {
     contender mine = *(contender *)arg;
-    struct sched_param first = { .sched_priority = 1 };
     pin(mine.cpu);
-    (void)pthread_setschedparam(pthread_self(), SCHED_FIFO, &first);
+    run_first();
     mine.displaced = -displaced();
     ready++;
     while (ready < 2)

@@ -3,10 +3,12 @@
 #ifndef BENCH_PINNED_H
 #define BENCH_PINNED_H
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #define MUST(condition)                                                     \
@@ -33,6 +35,21 @@ static inline void pin(int n)
         if (CPU_ISSET(cpu, &usable) && n-- == 0)
             CPU_SET(cpu, &one);
     MUST(CPU_COUNT(&one) == 1 && sched_setaffinity(0, sizeof one, &one) == 0);
+}
+
+/* The calling thread runs before all others, if it may. */
+static inline void run_first(void)
+{
+    struct sched_param first = { .sched_priority = 1 };
+    (void)pthread_setschedparam(pthread_self(), SCHED_FIFO, &first);
+}
+
+/* How often the calling thread was displaced by others until now. */
+static inline long displaced(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_nivcsw;
 }
 
 static inline int64_t now_ns(void)

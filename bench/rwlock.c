@@ -8,7 +8,6 @@
 
 #include <pthread.h>
 #include <remuda.h>
-#include <sys/resource.h>
 
 enum { CONTENDED_MS = 20, TRIES_MAX = 25, CHUNK = 100, THREADS_MAX = 16 };
 enum { OURS, PEER };
@@ -70,20 +69,12 @@ static inline __attribute__((always_inline)) void contend_for(contender *c, int 
         }
 }
 
-static long displaced(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_THREAD, &usage);
-    return usage.ru_nivcsw;
-}
-
 static void contend(void *arg)
 {
     contender mine = *(contender *)arg;
-    struct sched_param first = { .sched_priority = 1 };
     if (threads_n == 2) {
         pin(mine.cpu);
-        (void)pthread_setschedparam(pthread_self(), SCHED_FIFO, &first);
+        run_first();
     }
     mine.displaced = -displaced();
     ready++;

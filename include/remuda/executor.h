@@ -43,7 +43,7 @@ typedef struct rmd_executor rmd_executor;
 typedef struct rmd_executor_options {
     size_t size;      /* sizeof(rmd_executor_options), exactly: else RMD_EINVAL */
     const char *name; /* of the thread; copied; the system shows 15 bytes; NULL: "executor" */
-    size_t calls_max; /* posts that wait to be run; 0: 1024 */
+    size_t posts_max; /* posts that wait to be run; 0: 1024 */
     int (*start)(void *arg); /* runs there first; < 0: nothing else will run; NULL: nothing to do */
     void (*end)(void *arg);  /* runs there last, if start has succeeded; NULL: nothing to do */
     void *arg;               /* of these two; borrowed */
@@ -72,7 +72,7 @@ RMD_API int rmd_executor_call(rmd_executor *executor, int (*fn)(void *arg), void
 
 /* Takes fn(arg) to be run on the executor's thread, and does not wait for it; what it returns is
  * not looked at. arg is borrowed by fn; of the context keys and values are, until fn has returned.
- * While calls_max posts wait it waits for room, which goes to whoever comes when there is some: one
+ * While posts_max posts wait it waits for room, which goes to whoever comes when there is some: one
  * that waits may be overtaken by others. On the executor's own thread it does not wait: RMD_EFULL.
  * Errors, with which fn never runs: RMD_ETIMEDOUT, RMD_ECANCELED, RMD_EFULL, RMD_ECLOSED,
  * RMD_ENOMEM, RMD_EINVAL, RMD_EFORKED. Blocks. */

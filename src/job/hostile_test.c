@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Values that would do harm if any of their bytes were read as script arrive byte for byte, in
- * every place where a placeholder may stand. Each command is really run, twice: as it was
- * expanded, and as it was rendered, by a shell. */
+ * every place where a placeholder may stand. Commands are really run (see RUN_EACH for how many),
+ * each twice: as it was expanded, and as it was rendered, by a shell. */
 #include "base/error.h"
 #include "job/place.h"
 #include "job/template.h"

@@ -44,7 +44,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CALLS_MAX = 1024 };
+enum { POSTS_MAX = 1024 };
 
 /* One that waits to be run, and runs. */
 typedef struct node {
@@ -290,7 +290,7 @@ static rmd_executor *new_executor(const rmd_executor_options *options)
         return NULL;
     memcpy(x->name, name, bytes);
     rmdi_list_init(&x->line);
-    x->posts_max = o.calls_max ? o.calls_max : CALLS_MAX;
+    x->posts_max = o.posts_max ? o.posts_max : POSTS_MAX;
     x->start = o.start;
     x->end = o.end;
     x->arg = o.arg;

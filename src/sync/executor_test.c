@@ -20,15 +20,6 @@ static rmdi_event begun, may_end;
 static int one = 1;
 static int ran; /* by the executor's thread alone */
 
-/* The sanitizers have their own ideas of what a forked child with threads may do. */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-static const bool sanitized = true;
-#elif defined(__has_feature)
-static const bool sanitized = __has_feature(thread_sanitizer) || __has_feature(address_sanitizer);
-#else
-static const bool sanitized = false;
-#endif
-
 static rmd_deadline patience(void)
 {
     return rmd_after_ms(15000 * kit_patience());
@@ -328,7 +319,7 @@ TEST(a_caller_that_is_told_to_stop_wakes_what_runs_for_it)
 
 TEST(posts_are_bounded)
 {
-    rmd_executor_options options = { .size = sizeof options, .name = "small", .calls_max = 2 };
+    rmd_executor_options options = { .size = sizeof options, .name = "small", .posts_max = 2 };
     open_it(&options);
     hold_it();
     CHECK_EQ(rmd_executor_post(x, add, &one, RMD_NOW), 0);
@@ -353,7 +344,7 @@ static int fill(void *arg)
 TEST(a_post_from_its_own_thread_does_not_wait)
 {
     int n = 0;
-    rmd_executor_options options = { .size = sizeof options, .calls_max = 5 };
+    rmd_executor_options options = { .size = sizeof options, .posts_max = 5 };
     open_it(&options);
     CHECK_EQ(rmd_executor_call(x, fill, NULL, &n, patience()), 0);
     CHECK_EQ(n, 5);
@@ -558,7 +549,7 @@ static void in_child(void *arg)
     CHECK_EQ(rmd_executor_close(x), RMD_EFORKED);
     CHECK_EQ(rmd_executor_abort(x), RMD_EFORKED);
     CHECK_EQ(rmd_executor_drain(x, RMD_FOREVER), RMD_EFORKED);
-    if (own && !sanitized)
+    if (own && !KIT_SANITIZED)
         on_new_thread(free_busy);
     CHECK_EQ(rmd_executor_free(x), own ? RMD_EBUSY : 0);
 }
@@ -605,7 +596,7 @@ static void *free_on_new_thread(void *arg)
 
 TEST(in_a_child_any_thread_frees_the_copy)
 {
-    if (sanitized)
+    if (KIT_SANITIZED)
         SKIP("not with a sanitizer");
     open_it(NULL);
     CHECK_EQ(rmd_executor_call(x, add, &one, NULL, patience()), 0);
@@ -647,7 +638,7 @@ static int call_other_until_closed(void *arg)
 /* Also if others do so at the moment of the fork. */
 TEST_LIMIT(in_a_child_new_executors_call_each_other, 60)
 {
-    if (sanitized)
+    if (KIT_SANITIZED)
         SKIP("not with a sanitizer");
     open_it(NULL);
     REQUIRE(rmd_executor_open(&ring[0], NULL) == 0);
@@ -701,7 +692,7 @@ TEST_LIMIT(all_that_is_taken_runs_once_and_alone, 60)
 {
     rmdi_thread threads[THREADS];
     int kinds[THREADS], sum = 0;
-    rmd_executor_options options = { .size = sizeof options, .calls_max = 4 };
+    rmd_executor_options options = { .size = sizeof options, .posts_max = 4 };
     open_it(&options);
     for (int i = 0; i < THREADS; i++) {
         kinds[i] = i % 3;

@@ -75,15 +75,6 @@ static void (*const ways[])(void (*fn)(void *), void *arg) = { run_foreign, run_
                                                                run_embedded };
 enum { WAYS = sizeof ways / sizeof *ways };
 
-/* The sanitizers have their own ideas of what a forked child with threads may do. */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-static const bool sanitized = true;
-#elif defined(__has_feature)
-static const bool sanitized = __has_feature(thread_sanitizer) || __has_feature(address_sanitizer);
-#else
-static const bool sanitized = false;
-#endif
-
 /* ---- set and get ---- */
 
 TEST(a_value_is_what_the_thread_has_set_last)
@@ -403,10 +394,10 @@ static void fork_now(void *arg)
     pid_t pid = fork();
     if (pid == 0) {
         CHECK(rmd_local_get(local) == arg);
-        if (!sanitized)
+        if (!KIT_SANITIZED)
             have_two_values_in_child(arg);
         int before = sum();
-        CHECK_EQ(before, sanitized ? 0 : 5);
+        CHECK_EQ(before, KIT_SANITIZED ? 0 : 5);
         CHECK_EQ(rmd_local_free(local), 0);
         CHECK_EQ(sum(), before + 3);
         _exit(0);
@@ -469,7 +460,7 @@ TEST(a_thread_that_forks_has_its_value_destroyed_in_both_processes)
 {
     char text[4];
     int ends[2];
-    if (sanitized)
+    if (KIT_SANITIZED)
         SKIP("not with a sanitizer");
     REQUIRE(pipe(ends) == 0);
     REQUIRE(rmd_local_open(&local, report) == 0);

@@ -29,9 +29,9 @@ typedef struct rmdi_queue_sides {
 } rmdi_queue_sides;
 
 /* Of each kind. `put` and `get` do what can be done without waiting: 0, with *done > 0, how many;
- * else *done is 0: RMD_EAGAIN, nothing for now; RMD_ECLOSED; another error. They tell the other
- * side. The last that a put does to the queue is to let others have its last item; so if its caller
- * was fired, it passes that on before. */
+ * else *done is 0: RMD_EAGAIN, one would have to wait; RMD_ECLOSED; another error. They tell the
+ * other side. The last that a put does to the queue is to let others have its last item; so if its
+ * caller was fired, it passes that on before. */
 typedef struct rmdi_queue_ops {
     int (*put)(rmd_queue *queue, void *const *items, size_t n, size_t *done, bool fired);
     int (*get)(rmd_queue *queue, void **items, size_t n, size_t *done);

@@ -4,7 +4,8 @@
  * entry has a number, so that equal ones keep their order.
  *
  * Whoever puts fires one that waits to get, and the other way round, while it holds the lock, and
- * wakes it when it has released it, which is the last that it does to the queue. One that waits
+ * wakes it when it has released it, which is the last that it does to the queue. (Who waits to put
+ * into a queue bounded in bytes: all, and with the lock held.) One that waits
  * enters its list before it looks, with the lock held, whether there is something: so whoever
  * changes that afterwards finds it. */
 #include "base/alloc.h"

@@ -7,6 +7,7 @@
 
 #include <remuda/alloc.h>
 #include <remuda/error.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -412,15 +413,6 @@ TEST(an_allocator_may_use_the_queue)
 
 /* ---- fork ---- */
 
-/* The sanitizers' own locks may be held by a thread that the child has not. */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-static const bool sanitized = true;
-#elif defined(__has_feature)
-static const bool sanitized = __has_feature(thread_sanitizer) || __has_feature(address_sanitizer);
-#else
-static const bool sanitized = false;
-#endif
-
 static void open_and_free(void *arg)
 {
     rmd_atomic(bool) *goes_on = arg;
@@ -432,7 +424,7 @@ TEST_LIMIT(a_child_opens_queues_whatever_others_did_at_the_fork, 60)
 {
     static rmd_atomic(bool) goes_on;
     rmdi_thread thread;
-    if (sanitized)
+    if (KIT_SANITIZED)
         SKIP("not with a sanitizer");
     rmd_atomic_store(&goes_on, true, RMD_RELAXED);
     REQUIRE(rmdi_thread_start(&thread, open_and_free, &goes_on, "opens") == 0);
@@ -573,7 +565,7 @@ static void put_until_over(void *result)
 static void wait_until_asleep(rmdi_queue_side *side, uint32_t n)
 {
     while (rmd_atomic_load(&side->waits.count, RMD_RELAXED) < n)
-        usleep(100);
+        sched_yield();
 }
 
 TEST(closing_ends_all_waits)
@@ -673,7 +665,7 @@ TEST_LIMIT(who_gets_the_last_item_may_free_the_queue, 60)
 
 static void put_soon(void *arg)
 {
-    usleep(2000);
+    wait_until_asleep(&((rmd_queue *)arg)->sides->getters, 1); /* the one that selects */
     CHECK_EQ(rmd_queue_put(arg, number(3), RMD_NOW), 0);
 }
 

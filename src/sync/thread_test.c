@@ -408,19 +408,10 @@ TEST(a_thread_that_ends_the_program_does_not_wait_for_itself)
     CHECK_EQ(status_of(pid), 9);
 }
 
-/* The sanitizers have their own ideas of what a forked child with threads may do. */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-static const bool sanitized = true;
-#elif defined(__has_feature)
-static const bool sanitized = __has_feature(thread_sanitizer) || __has_feature(address_sanitizer);
-#else
-static const bool sanitized = false;
-#endif
-
 static void start_own_thread(void)
 {
     rmd_thread *own;
-    if (sanitized)
+    if (KIT_SANITIZED)
         return;
     REQUIRE(rmd_thread_start(&own, count_one, NULL, NULL) == 0);
     CHECK_EQ(rmd_threads_join_all(patience()), 0);
@@ -461,7 +452,7 @@ static void fork_and_return(void *arg)
 TEST(a_thread_that_forks_ends_twice_and_is_joined_once)
 {
     rmd_thread *thread;
-    if (sanitized)
+    if (KIT_SANITIZED)
         SKIP("not with a sanitizer");
     REQUIRE(rmd_thread_start(&thread, fork_and_return, NULL, NULL) == 0);
     CHECK_EQ(rmd_thread_join(thread, patience()), 0);

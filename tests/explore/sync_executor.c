@@ -31,10 +31,10 @@ static void drop(int (*fn)(void *arg), void *arg)
     RMD_PLAIN_SET(l->dropped, RMD_PLAIN(l->dropped) + 1);
 }
 
-static void open_library(library *l, size_t calls_max)
+static void open_library(library *l, size_t posts_max)
 {
     rmd_executor_options options = { .size = sizeof options,
-                                     .calls_max = calls_max,
+                                     .posts_max = posts_max,
                                      .dropped = drop };
     *l = (library){ 0 };
     RMD_ASSERT(rmd_event_open(&l->never) == 0);
@@ -49,7 +49,7 @@ static void end_library(library *l)
 }
 
 typedef struct user {
-    library *library;
+    library *shared;
     rmd_stop *stop;
     int64_t patience_ms; /* 0: for ever */
     bool posts;
@@ -64,8 +64,8 @@ static void use_library(void *arg)
     for (int i = 0; i < 2; i++) {
         int result = 5;
         int err = u->posts
-                      ? rmd_executor_post(u->library->executor, use, u->library, deadline)
-                      : rmd_executor_call(u->library->executor, use, u->library, &result, deadline);
+                      ? rmd_executor_post(u->shared->executor, use, u->shared, deadline)
+                      : rmd_executor_call(u->shared->executor, use, u->shared, &result, deadline);
         RMD_ASSERT(result == 5);
         RMD_ASSERT(err != RMD_ECANCELED || u->stop || strstr(rmd_error_detail(), "aborted"));
         u->taken += err == 0;
@@ -94,9 +94,9 @@ HARNESS(executor_runs_each_call_once_and_alone)
     crew crew = { 0 };
     open_library(&l, 0);
     RMD_ASSERT(rmd_stop_open(&stop) == 0);
-    user users[3] = { { .library = &l },
-                      { .library = &l, .patience_ms = 1 },
-                      { .library = &l, .stop = stop } };
+    user users[3] = { { .shared = &l },
+                      { .shared = &l, .patience_ms = 1 },
+                      { .shared = &l, .stop = stop } };
     for (int i = 0; i < 3; i++)
         crew_add(&crew, use_library, &users[i], "user");
     crew_add(&crew, stop_user, stop, "stopper");
@@ -114,9 +114,9 @@ HARNESS(executor_bounds_its_posts_and_wakes_who_waits_for_room)
     library l;
     crew crew = { 0 };
     open_library(&l, 1);
-    user users[3] = { { .library = &l, .posts = true },
-                      { .library = &l, .posts = true },
-                      { .library = &l, .posts = true, .patience_ms = 1 } };
+    user users[3] = { { .shared = &l, .posts = true },
+                      { .shared = &l, .posts = true },
+                      { .shared = &l, .posts = true, .patience_ms = 1 } };
     for (int i = 0; i < 3; i++)
         crew_add(&crew, use_library, &users[i], "poster");
     crew_join(&crew);
@@ -143,9 +143,9 @@ HARNESS(executor_closed_while_others_call_loses_nothing)
     library l;
     crew crew = { 0 };
     open_library(&l, 1);
-    user users[3] = { { .library = &l },
-                      { .library = &l, .posts = true },
-                      { .library = &l, .posts = true } };
+    user users[3] = { { .shared = &l },
+                      { .shared = &l, .posts = true },
+                      { .shared = &l, .posts = true } };
     for (int i = 0; i < 3; i++)
         crew_add(&crew, use_library, &users[i], i ? "poster" : "caller");
     crew_add(&crew, close_executor, l.executor, "closer");
@@ -173,7 +173,7 @@ static void call_sleeper(void *arg)
     user *u = arg;
     int result = 0;
     rmd_stop *before = rmd_stop_set(u->stop);
-    u->err = rmd_executor_call(u->library->executor, sleep_there, u->library, &result, RMD_FOREVER);
+    u->err = rmd_executor_call(u->shared->executor, sleep_there, u->shared, &result, RMD_FOREVER);
     RMD_ASSERT(u->err == RMD_ECANCELED || (u->err == 0 && result == RMD_ECANCELED));
     u->taken = u->err == 0;
     RMD_ASSERT(rmd_stop_set(before) == u->stop);
@@ -187,7 +187,7 @@ HARNESS(executor_call_is_ended_by_the_callers_stop)
     crew crew = { 0 };
     open_library(&l, 0);
     RMD_ASSERT(rmd_stop_open(&stop) == 0);
-    user users[2] = { { .library = &l, .stop = stop }, { .library = &l, .stop = stop } };
+    user users[2] = { { .shared = &l, .stop = stop }, { .shared = &l, .stop = stop } };
     for (int i = 0; i < 2; i++)
         crew_add(&crew, call_sleeper, &users[i], "caller");
     crew_add(&crew, stop_user, stop, "stopper");
@@ -202,7 +202,7 @@ HARNESS(executor_abort_ends_what_runs_and_drops_the_rest)
     library l;
     crew crew = { 0 };
     open_library(&l, 0);
-    user users[2] = { { .library = &l, .posts = true }, { .library = &l } };
+    user users[2] = { { .shared = &l, .posts = true }, { .shared = &l } };
     RMD_ASSERT(rmd_executor_post(l.executor, sleep_there, &l, RMD_FOREVER) == 0);
     while (!rmdi_wait_list_waits(&l.never->event.waits))
         rmd_pause();
@@ -270,7 +270,7 @@ HARNESS(executor_whose_start_fails_tells_everybody)
         .size = sizeof options, .start = start_badly, .end = not_reached, .dropped = drop
     };
     RMD_ASSERT(rmd_executor_open(&l.executor, &options) == 0);
-    user users[2] = { { .library = &l }, { .library = &l, .posts = true } };
+    user users[2] = { { .shared = &l }, { .shared = &l, .posts = true } };
     for (int i = 0; i < 2; i++)
         crew_add(&crew, use_library, &users[i], "user");
     crew_join(&crew);
@@ -297,8 +297,8 @@ static void call_with_context(void *arg)
 {
     user *u = arg;
     int result = 0;
-    RMD_WITH_CONTEXT (&place, u->library)
-        RMD_ASSERT(rmd_executor_call(u->library->executor, look_around, u->library, &result,
+    RMD_WITH_CONTEXT (&place, u->shared)
+        RMD_ASSERT(rmd_executor_call(u->shared->executor, look_around, u->shared, &result,
                                      RMD_FOREVER) == 0);
     u->taken = 1 + result;
 }
@@ -308,7 +308,7 @@ HARNESS(executor_calls_run_in_their_context_and_in_place)
     library l;
     crew crew = { 0 };
     open_library(&l, 1);
-    user users[3] = { { .library = &l }, { .library = &l }, { .library = &l, .posts = true } };
+    user users[3] = { { .shared = &l }, { .shared = &l }, { .shared = &l, .posts = true } };
     for (int i = 0; i < 2; i++)
         crew_add(&crew, call_with_context, &users[i], "caller");
     RMD_WITH_CONTEXT (&place, &l)
@@ -555,8 +555,8 @@ HARNESS(executor_drained_by_one_that_it_calls_ends)
 static void call_once(void *arg)
 {
     user *u = arg;
-    RMD_ASSERT(rmd_executor_call(u->library->executor, use, u->library, NULL, RMD_FOREVER) == 0);
-    RMD_ASSERT(rmd_executor_close(u->library->executor) == 0);
+    RMD_ASSERT(rmd_executor_call(u->shared->executor, use, u->shared, NULL, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_executor_close(u->shared->executor) == 0);
 }
 
 /* By whoever is let: who closes it has used it last. */
@@ -566,7 +566,7 @@ HARNESS(executor_is_freed_as_soon_as_it_goes)
     crew crew = { 0 };
     int err;
     open_library(&l, 0);
-    user u = { .library = &l };
+    user u = { .shared = &l };
     crew_add(&crew, call_once, &u, "caller");
     while ((err = rmd_executor_free(l.executor)) == RMD_EBUSY)
         rmd_pause();

@@ -227,16 +227,24 @@ static void read_together(void *arg)
     RMD_ASSERT(rmd_rwlock_release(c->book->lock) == 0);
 }
 
+static void open_companions(companion *two, book *b)
+{
+    open_book(b);
+    for (int i = 0; i < 2; i++)
+        RMD_ASSERT(rmd_event_open(&two[i].here) == 0);
+    for (int i = 0; i < 2; i++) {
+        two[i].book = b;
+        two[i].other_here = two[!i].here;
+    }
+}
+
 /* One of them may be woken, and on its way, when a writer passes that makes the other one wait. */
 HARNESS(rwlock_readers_are_not_kept_apart_by_a_writer_that_has_gone)
 {
     book b;
-    rmd_event *here[2];
+    companion companions[2];
     crew crew = { 0 };
-    open_book(&b);
-    for (int i = 0; i < 2; i++)
-        RMD_ASSERT(rmd_event_open(&here[i]) == 0);
-    companion companions[2] = { { &b, here[0], here[1] }, { &b, here[1], here[0] } };
+    open_companions(companions, &b);
     RMD_ASSERT(rmd_rwlock_acquire_write(b.lock, RMD_FOREVER) == 0);
     for (int i = 0; i < 2; i++)
         crew_add(&crew, read_together, &companions[i], "reader");
@@ -245,7 +253,7 @@ HARNESS(rwlock_readers_are_not_kept_apart_by_a_writer_that_has_gone)
         RMD_ASSERT(rmd_rwlock_release(b.lock) == 0);
     crew_join(&crew);
     for (int i = 0; i < 2; i++)
-        RMD_ASSERT(rmd_event_free(here[i]) == 0);
+        RMD_ASSERT(rmd_event_free(companions[i].here) == 0);
     close_book(&b, NULL, 0);
 }
 
@@ -253,12 +261,9 @@ HARNESS(rwlock_readers_are_not_kept_apart_by_a_writer_that_has_gone)
 HARNESS(rwlock_readers_are_not_kept_apart_by_a_writer_that_gives_up)
 {
     book b;
-    rmd_event *here[2];
+    companion companions[2];
     crew crew = { 0 };
-    open_book(&b);
-    for (int i = 0; i < 2; i++)
-        RMD_ASSERT(rmd_event_open(&here[i]) == 0);
-    companion companions[2] = { { &b, here[0], here[1] }, { &b, here[1], here[0] } };
+    open_companions(companions, &b);
     user users[2] = { { .book = &b, .writes = 1, .patience_ms = 1 },
                       { .book = &b, .writes = 1, .patience_ms = 1 } };
     for (int i = 0; i < 2; i++)
@@ -267,7 +272,7 @@ HARNESS(rwlock_readers_are_not_kept_apart_by_a_writer_that_gives_up)
         crew_add(&crew, read_together, &companions[i], "reader");
     crew_join(&crew);
     for (int i = 0; i < 2; i++)
-        RMD_ASSERT(rmd_event_free(here[i]) == 0);
+        RMD_ASSERT(rmd_event_free(companions[i].here) == 0);
     close_book(&b, users, 2);
 }
 

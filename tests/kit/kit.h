@@ -84,6 +84,19 @@ bool kit_check_mem(const void *a, const void *b, size_t size, const char *file, 
                    const char *text);
 _Noreturn void kit_skip(const char *cause);
 
+/* Is this built with a sanitizer? Those have their own ideas of what a forked child of a process
+ * with threads may do: their own locks may be held there by a thread that it has not. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define KIT_SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define KIT_SANITIZED true
+#endif
+#endif
+#ifndef KIT_SANITIZED
+#define KIT_SANITIZED false
+#endif
+
 /* A line that is shown with the case's success; the last one counts. */
 void kit_remark(const char *text);
 
