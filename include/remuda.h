@@ -5,6 +5,7 @@
 
 #include <remuda/alloc.h>
 #include <remuda/api.h>
+#include <remuda/args.h>
 #include <remuda/barrier.h>
 #include <remuda/bytes.h>
 #include <remuda/census.h>
@@ -16,6 +17,7 @@
 #include <remuda/error.h>
 #include <remuda/event.h>
 #include <remuda/executor.h>
+#include <remuda/frame.h>
 #include <remuda/future.h>
 #include <remuda/group.h>
 #include <remuda/guard.h>
@@ -33,6 +35,7 @@
 #include <remuda/start.h>
 #include <remuda/stop.h>
 #include <remuda/thread.h>
+#include <remuda/value.h>
 #include <remuda/version.h>
 
 #ifdef RMD_EXPLORE

@@ -67,6 +67,12 @@ RMD_API const char *rmd_error_name(int code);
  * this thread. Not cleared by success, so ask only after a failure. */
 RMD_API const char *rmd_error_detail(void);
 
+/* For tasks and callbacks of your own, which fail as Remuda's functions do: sets the thread's
+ * detail, cut at 511 bytes, and returns code, so that one ends in `return rmd_fail(RMD_EINVAL, "row
+ * %d has no key", row);`. code is negative: else RMD_EINVAL is returned for it. The arguments may
+ * lie in the old detail. */
+RMD_API int rmd_fail(int code, const char *format, ...) RMD_PRINTF(2, 3);
+
 RMD_END
 
 #endif

@@ -56,14 +56,35 @@ const char *rmd_error_name(int code)
     }
 }
 
-int rmdi_fail(int code, const char *format, ...)
+static RMD_PRINTF(2, 0) int fail(int code, const char *format, va_list args)
 {
     char text[RMDI_ERROR_DETAIL_MAX]; /* the arguments may lie in the old detail */
+    vsnprintf(text, sizeof text, format, args);
+    return rmdi_fail_copy(code, text);
+}
+
+int rmdi_fail(int code, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    (void)fail(code, format, args);
     va_end(args);
-    return rmdi_fail_copy(code, text);
+    return code;
+}
+
+int rmdi_fail_args(int code, const char *format, va_list args)
+{
+    code = code < 0 ? code : RMD_EINVAL;
+    return format ? fail(code, format, args) : rmdi_fail_copy(code, "");
+}
+
+int rmd_fail(int code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    code = rmdi_fail_args(code, format, args);
+    va_end(args);
+    return code;
 }
 
 int rmdi_fail_copy(int code, const char *detail)
@@ -72,6 +93,11 @@ int rmdi_fail_copy(int code, const char *detail)
     if (to != detail)
         snprintf(to, RMDI_ERROR_DETAIL_MAX, "%s", detail);
     return code;
+}
+
+void rmdi_fail_clear(void)
+{
+    *detail_buffer() = 0;
 }
 
 int rmdi_fail_memory(void)

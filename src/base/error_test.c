@@ -71,6 +71,17 @@ TEST(a_detail_may_be_made_of_the_old_one)
     CHECK_STR(rmd_error_detail(), "writing a file: the disk is full (the disk is full)");
 }
 
+TEST(whoever_uses_the_library_fails_as_it_does)
+{
+    CHECK_EQ(rmd_fail(RMD_ENOENT, "row %d has no %s", 7, "key"), RMD_ENOENT);
+    CHECK_STR(rmd_error_detail(), "row 7 has no key");
+    CHECK_EQ(rmd_fail(-1000, "again: %s", rmd_error_detail()), -1000);
+    CHECK_STR(rmd_error_detail(), "again: row 7 has no key");
+    CHECK_EQ(rmd_fail(0, "a code that is none"), RMD_EINVAL);
+    CHECK_EQ(rmd_fail(3, NULL), RMD_EINVAL);
+    CHECK_STR(rmd_error_detail(), "");
+}
+
 TEST(a_long_detail_is_cut)
 {
     char long_text[2 * RMDI_ERROR_DETAIL_MAX];
