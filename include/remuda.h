@@ -8,6 +8,7 @@
 #include <remuda/args.h>
 #include <remuda/barrier.h>
 #include <remuda/bytes.h>
+#include <remuda/call.h>
 #include <remuda/census.h>
 #include <remuda/command.h>
 #include <remuda/condition.h>
@@ -18,6 +19,7 @@
 #include <remuda/event.h>
 #include <remuda/executor.h>
 #include <remuda/frame.h>
+#include <remuda/function.h>
 #include <remuda/future.h>
 #include <remuda/group.h>
 #include <remuda/guard.h>

@@ -459,6 +459,7 @@ rmdi_fiber *rmdi_fiber_start(void (*fn)(void *arg), void *arg, const char *name,
         rmdi_found(RMD_EXPLORE_ASSERTION, rmdi_running->site, "more than %d threads in a schedule",
                    RMDI_FIBERS_MAX);
     rmdi_fiber *fiber = new_fiber(fn, arg, name, killable_);
+    rmdi_memory_flush(rmdi_running); /* a call of the kernel; and starting a thread is a release */
     rmdi_memory_start(fiber, rmdi_running);
     return fiber;
 }

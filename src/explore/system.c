@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The system that explored code sees, in place of port/futex.c, clock.c, thread.c, thread_end.c,
- * hooks.c, base/random.c, base/local.c and port/cpu.c: the same functions, made of fibers and
- * virtual time. */
+ * hooks.c, stack.c, base/random.c, base/local.c and port/cpu.c: the same functions, made of fibers
+ * and virtual time. */
 #include "base/local.h"
 #include "base/random.h"
 #include "explore/memory.h"
@@ -11,6 +11,7 @@
 #include "port/futex.h"
 #include "port/hooks.h"
 #include "port/membarrier.h"
+#include "port/stack.h"
 #include "port/thread.h"
 #include "port/thread_end.h"
 
@@ -189,6 +190,13 @@ void rmdi_membarrier(void)
 }
 
 /* ---- the rest ---- */
+
+/* Enough to call deeper, or what leads to where things can go wrong: not known. */
+size_t rmdi_stack_left(void)
+{
+    enum { ENOUGH = 1024 * 1024 };
+    return rmdi_running && rmdi_choose(2, NULL, 2) ? 0 : ENOUGH;
+}
 
 int rmdi_thread_end_call(void (*fn)(void))
 {
