@@ -11,6 +11,7 @@
 #include <remuda/call.h>
 #include <remuda/census.h>
 #include <remuda/command.h>
+#include <remuda/completions.h>
 #include <remuda/condition.h>
 #include <remuda/context.h>
 #include <remuda/deadline.h>
@@ -23,12 +24,15 @@
 #include <remuda/future.h>
 #include <remuda/group.h>
 #include <remuda/guard.h>
+#include <remuda/limits.h>
 #include <remuda/local.h>
 #include <remuda/lock.h>
 #include <remuda/loop.h>
+#include <remuda/map.h>
 #include <remuda/once.h>
 #include <remuda/place.h>
 #include <remuda/pool.h>
+#include <remuda/promise.h>
 #include <remuda/queue.h>
 #include <remuda/rwlock.h>
 #include <remuda/select.h>
@@ -36,6 +40,7 @@
 #include <remuda/signals.h>
 #include <remuda/start.h>
 #include <remuda/stop.h>
+#include <remuda/task.h>
 #include <remuda/thread.h>
 #include <remuda/value.h>
 #include <remuda/version.h>

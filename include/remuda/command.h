@@ -16,6 +16,7 @@
 #include <remuda/api.h>
 #include <remuda/bytes.h>
 #include <remuda/future.h>
+#include <remuda/limits.h>
 
 RMD_BEGIN
 
@@ -49,23 +50,6 @@ typedef struct rmd_stream {
     rmd_sink_fn *sink;
     void *ctx; /* for sink */
 } rmd_stream;
-
-/* One step of the way to end a program: a signal to its process group, then so much
- * time to obey before the next step. */
-typedef struct rmd_kill_step {
-    int signal;
-    int64_t wait_ms;
-} rmd_kill_step;
-
-/* Limits of one task. Times are in milliseconds; 0: no limit. */
-typedef struct rmd_limits {
-    int64_t queue_ms_max;        /* from submission to the first start; else TIMEOUT */
-    int64_t run_ms_max;          /* one attempt; then it is stopped: TIMEOUT */
-    int64_t total_ms_max;        /* from submission to the end, all attempts; else TIMEOUT */
-    unsigned attempts_max;       /* starts in all, if it fails or times out; 0: one */
-    const rmd_kill_step *ladder; /* NULL: TERM, 2 s, KILL. A KILL is added if missing */
-    size_t ladder_len;
-} rmd_limits;
 
 /* Told on the pool's keeper thread that an attempt has started (attempt->outcome RMD_PENDING), or
  * that one has ended and another will be made; the end of the last is the end of the future. All is

@@ -1,55 +1,81 @@
 /* SPDX-License-Identifier: MIT */
 /* floor: exec */
-/* Pools: workers behind one interface. Today there is one kind, "programs": each task
- * is an external program of its own.
+/* Pools: workers behind one interface. Kinds so far:
+ *
+ *   threads     functions of this program, by name (rmd_pool_call) or by pointer (task.h), on threads
+ *   programs    each task is an external program of its own (rmd_pool_exec)
  *
  *     rmd_pool *pool;
- *     err = rmd_pool_open(&pool, "programs:4", NULL, rmd_after_ms(5000));
- *     err = rmd_pool_exec(pool, &future, &command);
+ *     err = rmd_pool_open(&pool, "threads:4", NULL, rmd_after_ms(5000));
+ *     err = rmd_pool_call(pool, &future, "is_prime", RMD_ARGS(999983), NULL);
  *     ...
  *     err = rmd_pool_drain(pool, RMD_FOREVER);
  *     err = rmd_pool_free(pool);
  *
  * All calls may be made from any thread. In a process made by fork() from the one that
- * opened the pool they answer RMD_EFORKED. The library installs no signal handler; it
- * needs SIGCHLD not to be ignored. Unstable: may still change until the threads pool
- * has proved it. */
+ * opened the pool they answer RMD_EFORKED. The library installs no signal handler; pools of programs
+ * need SIGCHLD not to be ignored. */
 #ifndef REMUDA_POOL_H
 #define REMUDA_POOL_H
 
 #include <remuda/api.h>
+#include <remuda/args.h>
 #include <remuda/census.h>
 #include <remuda/command.h>
 #include <remuda/deadline.h>
 #include <remuda/future.h>
 #include <remuda/group.h>
 #include <remuda/loop.h>
+#include <remuda/task.h>
+#include <remuda/value.h>
 
 RMD_BEGIN
 
 typedef struct rmd_pool rmd_pool;
 
 typedef struct rmd_pool_options {
-    size_t size;               /* sizeof(rmd_pool_options), exactly: else RMD_EINVAL */
-    const char *name;          /* for messages and the keeper thread; NULL: the kind */
-    unsigned queue_max;        /* tasks that wait for a worker; 0: 1024 */
+    size_t size;        /* sizeof(rmd_pool_options), exactly: else RMD_EINVAL */
+    const char *name;   /* for messages and the names of threads; NULL: the kind */
+    unsigned queue_max; /* tasks that wait for a worker; 0: 1024. On threads, unless it is less than
+                         * 256, tasks that were submitted by tasks are not among them, of which each
+                         * worker keeps up to 256 */
+    /* threads: */
+    int (*start)(void *arg); /* runs on each worker before its first task; < 0: the pool does not
+                              * open, with that error. Tasks then run on workers only, and not on
+                              * other threads that wait for them. NULL: nothing to do */
+    void (*end)(void *arg);  /* runs on each worker whose start has succeeded, last */
+    void *arg;               /* of these two; borrowed until the pool is drained */
+    size_t stack_bytes;      /* of each worker; reserved, not taken; 0: 64 MiB */
+    /* programs: */
     rmd_loop *loop;            /* borrowed until the pool is freed: the pool lives on this loop,
-                           * whose thread starts programs and runs callbacks. NULL: the
-                           * pool has a keeper thread of its own */
+                                * whose thread starts programs and runs callbacks. NULL: the
+                                * pool has a keeper thread of its own */
     size_t capture_bytes_max;  /* captured output in memory, all tasks; beyond it goes to an
-                               * unlinked temporary file; 0: 8 MiB */
+                                * unlinked temporary file; 0: 8 MiB */
     const char *temporary_dir; /* for that file; NULL: $TMPDIR, else /tmp */
 } rmd_pool_options;
 
 /* Opens a pool. kind is `kind[:N][?key=value&…]`; N workers, by default as many as there
  * are usable processors (affinity and cgroup quota). Keys: queue (queue_max). Options
  * may be NULL; they are copied. Errors: RMD_EINVAL naming the part of kind that is not
- * understood, RMD_EGUARD (see rmd_start), RMD_ENOMEM, RMD_EMFILE, RMD_EAGAIN; *pool is
- * untouched then. A programs pool opens at once: the deadline is for kinds that must reach
- * others first, and then gives RMD_ETIMEDOUT. As long as it is open, leave SIGCHLD as it is,
- * and do not wait for any child (waitpid(-1, …)): the ends of the programs are the pool's. */
+ * understood, or an option that this kind has no use for; RMD_EGUARD (see rmd_start), RMD_ENOMEM,
+ * RMD_EMFILE, RMD_EAGAIN; *pool is untouched then. The deadline is for kinds that must reach others
+ * first, and for `start`, and then gives RMD_ETIMEDOUT. As long as a pool of programs is open, leave
+ * SIGCHLD as it is, and do not wait for any child (waitpid(-1, …)): the ends of the programs are the
+ * pool's. */
 RMD_API int rmd_pool_open(rmd_pool **pool, const char *kind, const rmd_pool_options *options,
                           rmd_deadline deadline) RMD_NODISCARD;
+
+/* Calls a function of the table (function.h) by its name: rmd_pool_call(pool, &future, "add",
+ * RMD_ARGS(1, 2), NULL). The arguments are encoded, so that whatever they were made of may go when
+ * this returns; limits: see value.h. Arguments that the function does not take make the task fail,
+ * with RMD_EINVAL, before its body runs. options as for rmd_submit() (task.h), may be NULL. *future gets
+ * the handle, to be freed by the caller; future may be NULL when nobody wants it. Errors, with
+ * *future untouched: RMD_ENOENT (no such function), RMD_EINVAL (arguments that cannot be encoded),
+ * RMD_E2BIG, RMD_ENOTSUP (this kind
+ * calls no functions), and those of rmd_submit(). Blocks while the queue is full. */
+RMD_API int rmd_pool_call(rmd_pool *pool, rmd_future **future, const char *function, rmd_args args,
+                          const rmd_task_options *options) RMD_NODISCARD;
 
 /* Submits a command, which is copied. *future gets the handle, to be freed by the caller;
  * future may be NULL when nobody wants it. When the queue is full it waits (see
@@ -65,28 +91,53 @@ RMD_API int rmd_pool_exec(rmd_pool *pool, rmd_future **future, const rmd_command
 RMD_API int rmd_pool_close(rmd_pool *pool);
 
 /* Closes, and waits until all accepted work has ended. At the deadline the rest is
- * cancelled and waited for (as long as its kill ladders take), and RMD_ETIMEDOUT is
- * returned; so it is, with RMD_ECANCELED, when the thread's stop token fires (stop.h).
- * After 0 or one of these the pool owns no thread, child, descriptor or
- * temporary file, but for captured output that futures still hold. RMD_EDEADLK from
- * a callback of the pool. Blocks. */
+ * cancelled and waited for (as long as its kill ladders take; on threads, where nothing can be
+ * killed, 2 s), and RMD_ETIMEDOUT is returned; so it is, with RMD_ECANCELED, when the thread's stop
+ * token fires (stop.h). After 0 or one of these the pool owns no thread, child, descriptor or
+ * temporary file, but for captured output that futures still hold. RMD_ESTUCK: tasks that were told
+ * to stop still run, and rmd_error_detail() names them; call again. RMD_EDEADLK from a callback or a
+ * task of the pool. Tasks that failed, and nobody looked at, are listed then: see
+ * rmd_pool_overlooked(). Blocks. */
 RMD_API int rmd_pool_drain(rmd_pool *pool, rmd_deadline deadline);
 
-/* Cancels everything now and then drains. RMD_ETIMEDOUT, or RMD_ECANCELED when the thread's
- * stop token fired (stop.h): something is still being stopped; call again. RMD_EDEADLK from a
- * callback of the pool. Blocks. */
+/* Cancels everything now and then drains. RMD_ETIMEDOUT (on threads RMD_ESTUCK, which names them), or
+ * RMD_ECANCELED when the thread's stop token fired (stop.h): something is still being stopped; call
+ * again. RMD_EDEADLK from a callback or a task of the pool. Blocks. */
 RMD_API int rmd_pool_abort(rmd_pool *pool, rmd_deadline deadline);
 
 /* Cancels what waits (queued_only) or everything; does not wait. Never blocks. */
 RMD_API int rmd_pool_cancel(rmd_pool *pool, bool queued_only);
 
 /* Stops every running program (SIGSTOP to its group), starts nothing, and holds the
- * limits' clocks; resume continues all. For Ctrl-Z. Never blocks. */
+ * limits' clocks; resume continues all. For Ctrl-Z. RMD_ENOTSUP on threads. Never blocks. */
 RMD_API int rmd_pool_suspend(rmd_pool *pool);
 RMD_API int rmd_pool_resume(rmd_pool *pool);
 
 /* The account so far; it balances at every moment. Never blocks. */
 RMD_API int rmd_pool_census(rmd_pool *pool, rmd_census *census);
+
+/* Calls fn for each task that did not end OK (nor CANCELLED), and whose error, outcome or failure
+ * nobody asked for, before its future was freed or so far: with what it was, borrowed for the call.
+ * The oldest 64 are kept; *more (unless NULL) is how many there are besides. Tasks of a group are not
+ * among them. So far on threads only; RMD_ENOTSUP elsewhere. Never blocks, but for what fn does. */
+RMD_API int rmd_pool_overlooked(rmd_pool *pool, void (*fn)(void *ctx, const rmd_failure *failure),
+                                void *ctx, uint64_t *more);
+
+typedef struct rmd_statistics {
+    unsigned workers;    /* as opened */
+    unsigned spares;     /* more, that were started in the place of those that waited */
+    unsigned blocked;    /* workers that wait now, inside a task */
+    uint64_t stolen;     /* tasks that a worker took from another one's */
+    uint64_t helped;     /* run by a thread that waited for them */
+    uint64_t in_place;   /* run by their submitter, as the queue was full */
+    uint64_t parked;     /* how often a worker went to sleep */
+    uint64_t callbacks;  /* that have run */
+    unsigned queued_max; /* the most that have waited in the queue at once */
+} rmd_statistics;
+
+/* Figures about the workers, each true a moment ago. RMD_ENOTSUP: this kind keeps none. Never
+ * blocks. */
+RMD_API int rmd_pool_statistics(rmd_pool *pool, rmd_statistics *statistics);
 
 /* Number of workers; 0 of NULL. Never blocks; any thread, and a forked child. */
 RMD_API unsigned rmd_pool_size(const rmd_pool *pool);

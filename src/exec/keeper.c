@@ -64,7 +64,7 @@ static void fill_account(rmdi_task *task, rmd_exit *account)
 static void end_running(rmdi_task *task)
 {
     rmdi_programs *pool = task->pool;
-    fill_account(task, &task->future.exit);
+    fill_account(task, &task->account);
     rmdi_lock_enter(&pool->lock);
     rmdi_list_remove(&task->link);
     pool->census.running--;
@@ -74,7 +74,7 @@ static void end_running(rmdi_task *task)
     const rmd_limits *limits = &task->command.limits;
     pool->timers_needed -= limits->queue_ms_max || limits->run_ms_max || limits->total_ms_max;
     rmdi_lock_release(&pool->lock);
-    rmdi_future_end(&task->future);
+    rmdi_task_publish_end(task);
     conclude(task);
 }
 
@@ -84,7 +84,7 @@ static void end_queued(rmdi_task *task, rmd_outcome outcome, int error, const ch
 {
     rmdi_task_end_queued(task, outcome, error, detail);
     rmdi_lock_release(&task->pool->lock);
-    rmdi_future_end(&task->future);
+    rmdi_task_publish_end(task);
     conclude(task);
 }
 
@@ -99,6 +99,7 @@ static void requeue(rmdi_task *task)
     pool->census.running--;
     pool->census.queued++;
     task->state = RMDI_TASK_QUEUED;
+    rmdi_future_unclaim(&task->future);
     task->run_due_ns = INT64_MAX;
     rmdi_task_arm(task);
 }
@@ -110,7 +111,7 @@ static void tell_attempt(rmdi_task *task)
     const rmdi_command *command = &task->command;
     if (!command->on_attempt)
         return;
-    rmd_exit account = { .submitted_ns = task->future.exit.submitted_ns };
+    rmd_exit account = { .submitted_ns = task->account.submitted_ns };
     fill_account(task, &account);
     command->on_attempt(command->ctx, &account);
 }
@@ -180,6 +181,7 @@ static rmdi_task *take_task(rmdi_programs *pool)
         pool->census.queued--;
         pool->census.running++;
         task->state = RMDI_TASK_RUNNING;
+        rmdi_future_claim(&task->future, false); /* for rmd_future_state() */
         rmdi_task_arm(task); /* the limit of its waiting is over */
         rmdi_condition_notify_all(&pool->place);
     }

@@ -4,6 +4,7 @@
 #include "exec/pool.h"
 
 #include "base/error.h"
+#include "exec/future.h"
 #include "port/cpu.h"
 #include "port/forked.h"
 
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const rmdi_pool_ops *const kinds[] = { &rmdi_programs_ops };
+static const rmdi_pool_ops *const kinds[] = { &rmdi_threads_ops, &rmdi_programs_ops };
 
 enum { WORKERS_MAX = 65536, QUEUE_DEFAULT = 1024, CAPTURE_DEFAULT = 8 * 1024 * 1024 };
 
@@ -57,8 +58,8 @@ static int read_kind(const char *kind, const rmdi_pool_ops **ops, rmdi_pool_requ
     size_t len = strcspn(kind, ":?");
     *ops = find_kind(kind, len);
     if (!*ops)
-        return rmdi_fail(RMD_EINVAL, "pool: unknown kind \"%.*s\"; known: programs", (int)len,
-                         kind);
+        return rmdi_fail(RMD_EINVAL, "pool: unknown kind \"%.*s\"; known: threads, programs",
+                         (int)len, kind);
     const char *text = kind + len;
     if (*text == ':') {
         text++;
@@ -72,6 +73,26 @@ static int read_kind(const char *kind, const rmdi_pool_ops **ops, rmdi_pool_requ
     for (text += *text == '?'; *text && err == 0;)
         err = read_key(&text, request);
     return err;
+}
+
+/* Options that a kind has no use for are refused, rather than forgotten. */
+static int check_use(const rmdi_pool_ops *ops, const rmd_pool_options *options)
+{
+    const char *useless = NULL;
+    if (!ops->exec)
+        useless = options->loop                ? "loop"
+                  : options->capture_bytes_max ? "capture_bytes_max"
+                  : options->temporary_dir     ? "temporary_dir"
+                                               : NULL;
+    else
+        useless = options->start         ? "start"
+                  : options->end         ? "end"
+                  : options->stack_bytes ? "stack_bytes"
+                                         : NULL;
+    if (!useless)
+        return 0;
+    return rmdi_fail(RMD_EINVAL, "pool options: a pool of %s has no use for %s", ops->kind,
+                     useless);
 }
 
 static void choose_defaults(rmdi_pool_request *request, const char *kind)
@@ -105,16 +126,17 @@ int rmd_pool_open(rmd_pool **pool, const char *kind, const rmd_pool_options *opt
     int err = read_kind(kind, &ops, &request);
     if (err < 0)
         return err;
-    choose_defaults(&request, ops->kind);
-    uint64_t process = rmdi_process_mark();
-    if (!process)
-        return rmdi_fail_memory();
-    err = ops->open(pool, &request);
+    err = check_use(ops, &request.options);
     if (err < 0)
         return err;
-    (*pool)->process = process;
-    (*pool)->workers = request.workers;
-    return 0;
+    choose_defaults(&request, ops->kind);
+    request.process = rmdi_process_mark();
+    return request.process ? ops->open(pool, &request) : rmdi_fail_memory();
+}
+
+static int refuse(const rmd_pool *pool, const char *what)
+{
+    return rmdi_fail(RMD_ENOTSUP, "a pool of %s %s", pool->ops->kind, what);
 }
 
 static int check(const rmd_pool *pool)
@@ -131,9 +153,65 @@ int rmd_pool_exec(rmd_pool *pool, rmd_future **future, const rmd_command *comman
     int err = check(pool);
     if (err < 0)
         return err;
+    if (!command)
+        return rmdi_fail(RMD_EINVAL, "exec: no command was given");
     if (!pool->ops->exec)
-        return rmdi_fail(RMD_ENOTSUP, "a pool of %s runs no commands", pool->ops->kind);
+        return refuse(pool, "runs no commands");
     return pool->ops->exec(pool, future, command);
+}
+
+int rmd_pool_call(rmd_pool *pool, rmd_future **future, const char *function, rmd_args args,
+                  const rmd_task_options *options)
+{
+    int err = check(pool);
+    if (err < 0)
+        return err;
+    if (!function || (args.count && !args.values) || (args.named_count && !args.named))
+        return rmdi_fail(RMD_EINVAL, "call: a function and its arguments must be given");
+    if (!pool->ops->call)
+        return refuse(pool, "calls no functions");
+    return pool->ops->call(pool, future, function, args, options);
+}
+
+int rmd_submit(rmd_pool *pool, rmd_future **future, rmd_task_fn *fn, void *arg,
+               const rmd_task_options *options)
+{
+    int err = check(pool);
+    if (err < 0)
+        return err;
+    if (!fn)
+        return rmdi_fail(RMD_EINVAL, "submit: no function was given");
+    if (!pool->ops->submit)
+        return refuse(pool, "takes no pointers: see rmd_pool_call()");
+    return pool->ops->submit(pool, future, fn, arg, options);
+}
+
+int64_t rmd_submit_many(rmd_pool *pool, rmd_future **futures, const rmd_task *tasks, size_t n,
+                        const rmd_task_options *options)
+{
+    int err = check(pool);
+    if (err < 0)
+        return err;
+    if (!tasks && n)
+        return rmdi_fail(RMD_EINVAL, "submit: no tasks were given");
+    if (!pool->ops->submit_many)
+        return refuse(pool, "takes no pointers: see rmd_pool_call()");
+    return pool->ops->submit_many(pool, futures, tasks, n, options);
+}
+
+int rmd_then(rmd_pool *pool, rmd_future **future, rmd_future *first, rmd_then_fn *fn, void *arg,
+             const rmd_task_options *options)
+{
+    int err = check(pool);
+    if (err == 0)
+        err = rmdi_future_check(first, "then");
+    if (err < 0)
+        return err;
+    if (!fn)
+        return rmdi_fail(RMD_EINVAL, "then: no function was given");
+    if (!pool->ops->then)
+        return refuse(pool, "takes no pointers: see rmd_pool_call()");
+    return pool->ops->then(pool, future, first, fn, arg, options);
 }
 
 int rmd_pool_close(rmd_pool *pool)
@@ -164,28 +242,60 @@ int rmd_pool_cancel(rmd_pool *pool, bool queued_only)
     return err;
 }
 
-int rmd_pool_suspend(rmd_pool *pool)
+static int set_suspended(rmd_pool *pool, bool suspended)
 {
     int err = check(pool);
-    if (err == 0)
-        pool->ops->suspend(pool, true);
-    return err;
+    if (err < 0)
+        return err;
+    if (!pool->ops->suspend)
+        return refuse(pool, "cannot be suspended");
+    pool->ops->suspend(pool, suspended);
+    return 0;
+}
+
+int rmd_pool_suspend(rmd_pool *pool)
+{
+    return set_suspended(pool, true);
 }
 
 int rmd_pool_resume(rmd_pool *pool)
 {
-    int err = check(pool);
-    if (err == 0)
-        pool->ops->suspend(pool, false);
-    return err;
+    return set_suspended(pool, false);
 }
 
 int rmd_pool_census(rmd_pool *pool, rmd_census *census)
 {
     int err = check(pool);
+    if (err == 0 && !census)
+        return rmdi_fail(RMD_EINVAL, "census: no place for it was given");
     if (err == 0)
         pool->ops->census(pool, census);
     return err;
+}
+
+int rmd_pool_statistics(rmd_pool *pool, rmd_statistics *statistics)
+{
+    int err = check(pool);
+    if (err < 0)
+        return err;
+    if (!statistics)
+        return rmdi_fail(RMD_EINVAL, "statistics: no place for them was given");
+    if (!pool->ops->statistics)
+        return refuse(pool, "keeps no statistics");
+    return pool->ops->statistics(pool, statistics);
+}
+
+int rmd_pool_overlooked(rmd_pool *pool, void (*fn)(void *ctx, const rmd_failure *failure),
+                        void *ctx, uint64_t *more)
+{
+    int err = check(pool);
+    if (err < 0)
+        return err;
+    if (!fn)
+        return rmdi_fail(RMD_EINVAL, "overlooked: no function was given");
+    if (!pool->ops->overlooked)
+        return refuse(pool, "keeps no list of them");
+    return pool->ops->overlooked(pool, fn, ctx, more);
 }
 
 unsigned rmd_pool_size(const rmd_pool *pool)

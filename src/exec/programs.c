@@ -159,6 +159,7 @@ static int programs_open(rmd_pool **out, const rmdi_pool_request *request)
         return rmdi_fail_memory();
     pool->pool.ops = &rmdi_programs_ops;
     pool->pool.workers = request->workers;
+    pool->pool.process = request->process;
     pool->queue_max = request->options.queue_max;
     pool->loop = request->options.loop;
     pool->own_loop = !pool->loop;
@@ -235,7 +236,7 @@ static bool has_limits(const rmdi_task *task)
 void rmdi_task_end_queued(rmdi_task *task, rmd_outcome outcome, int error, const char *detail)
 {
     rmdi_programs *pool = task->pool;
-    rmd_exit *account = &task->future.exit;
+    rmd_exit *account = &task->account;
     rmdi_list_remove(&task->link);
     pool->census.queued--;
     rmdi_census_add(&pool->census, outcome);
@@ -323,9 +324,12 @@ static int new_task(rmdi_programs *pool, const rmd_command *command, rmdi_task *
         return err;
     }
     rmd_atomic_add(&pool->refs, 1, RMD_RELAXED);
-    rmdi_future_init(&task->future, &future_ops, command->ctx);
+    /* The keeper will come by for the callbacks of each. */
+    rmdi_future_init(&task->future, &future_ops, rmdi_future_next_ids(1), command->ctx, 2,
+                     RMDI_FUTURE_ROUND);
     task->pool = pool;
-    task->future.exit.submitted_ns = rmdi_clock_monotonic_ns();
+    task->account =
+        (rmd_exit){ .detail = "", .status = -1, .submitted_ns = rmdi_clock_monotonic_ns() };
     rmdi_list_init(&task->link);
     *out = task;
     return 0;
@@ -411,6 +415,35 @@ static int programs_exec(rmd_pool *base, rmd_future **future, const rmd_command 
 
 /* ---- what futures can do ---- */
 
+void rmdi_task_publish_end(rmdi_task *task)
+{
+    const rmd_exit *account = &task->account;
+    bool round = rmdi_future_end(&task->future, account->outcome, account->error);
+    (void)round; /* it will come in any case */
+}
+
+static uint64_t future_process(const rmd_future *future)
+{
+    return of_future(future)->pool->pool.process;
+}
+
+static const char *future_name(const rmd_future *future)
+{
+    return of_future(future)->command.name;
+}
+
+static void future_describe(const rmd_future *future, rmd_failure *failure)
+{
+    const rmdi_task *task = of_future(future);
+    failure->detail = task->account.detail;
+    failure->attempt = task->account.attempts;
+}
+
+static const rmd_exit *future_exit(const rmd_future *future)
+{
+    return &of_future(future)->account;
+}
+
 static int future_cancel(rmd_future *future)
 {
     rmdi_task *task = of_future(future);
@@ -428,7 +461,7 @@ static int future_cancel(rmd_future *future)
     if (before == RMDI_TASK_ENDED)
         return rmdi_fail(RMD_ETOOLATE, "task %llu has ended", (unsigned long long)future->id);
     if (before == RMDI_TASK_QUEUED) {
-        rmdi_future_end(future);
+        rmdi_task_publish_end(task);
         rmdi_lock_enter(&pool->lock);
         rmdi_task_call_later(task);
         rmdi_lock_release(&pool->lock);
@@ -475,10 +508,14 @@ static int64_t future_read(const rmd_future *future, int stream, uint64_t offset
 }
 
 static const rmdi_future_ops future_ops = {
+    .process = future_process,
     .cancel = future_cancel,
     .call_later = future_call_later,
     .how_to_wait = future_how_to_wait,
     .turn = future_turn,
+    .name = future_name,
+    .describe = future_describe,
+    .exit = future_exit,
     .read = future_read,
     .destroy = destroy,
 };
@@ -514,7 +551,7 @@ static void programs_cancel(rmd_pool *base, bool queued_only)
     rmdi_lock_release(&pool->lock);
     for (rmdi_link *link; (link = rmdi_list_take_first(&ended));) {
         rmdi_task *task = RMDI_CONTAINER(link, rmdi_task, link);
-        rmdi_future_end(&task->future);
+        rmdi_task_publish_end(task);
         rmdi_lock_enter(&pool->lock);
         rmdi_task_call_later(task);
         rmdi_lock_release(&pool->lock);

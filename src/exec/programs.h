@@ -24,7 +24,8 @@ typedef struct rmdi_task {
     rmdi_programs *pool;
     rmdi_command command;
     rmdi_attempt attempt; /* keeper only, until the end */
-    rmdi_buffer tail;     /* storage of future.exit.err_tail */
+    rmd_exit account;     /* written before the end, then constant */
+    rmdi_buffer tail;     /* storage of account.err_tail */
     /* Guarded by the pool's lock: */
     rmdi_task_state state;
     rmdi_link link;     /* in queue, running or to_call */
@@ -91,8 +92,10 @@ int64_t rmdi_programs_due(const rmdi_programs *pool, int64_t ms);
 /* Arms the task's timer for the nearest of its limits. Returns whether it has one. */
 bool rmdi_task_arm(rmdi_task *task);
 /* Ends a task that does not run: fills its account. The caller then releases the lock,
- * calls rmdi_future_end() and sees to the callbacks. */
+ * calls rmdi_task_publish_end() and sees to the callbacks. */
 void rmdi_task_end_queued(rmdi_task *task, rmd_outcome outcome, int error, const char *detail);
+/* Publishes the end of a task whose account is complete. Without the lock. */
+void rmdi_task_publish_end(rmdi_task *task);
 /* Puts it on the list of those whose callbacks the keeper must run. */
 void rmdi_task_call_later(rmdi_task *task);
 

@@ -11,6 +11,7 @@
 typedef struct locals {
     rmdi_self *present; /* NULL: own */
     struct rmd_executor *executor;
+    struct rmdi_worker *worker;
     rmdi_self own;
 } locals;
 
@@ -68,6 +69,16 @@ struct rmd_executor *rmdi_self_executor(void)
 void rmdi_self_set_executor(struct rmd_executor *executor)
 {
     mine()->executor = executor;
+}
+
+struct rmdi_worker *rmdi_self_worker(void)
+{
+    return mine()->worker;
+}
+
+void rmdi_self_set_worker(struct rmdi_worker *worker)
+{
+    mine()->worker = worker;
 }
 
 rmd_stop *rmd_stop_set(rmd_stop *stop)

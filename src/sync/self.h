@@ -10,8 +10,10 @@
 #include <remuda/thread.h>
 
 struct rmd_executor;
+struct rmdi_frame;
 struct rmdi_sleeper;
 struct rmdi_values;
+struct rmdi_worker;
 
 /* Pointers only: see self.c. */
 typedef struct rmdi_self {
@@ -20,6 +22,7 @@ typedef struct rmdi_self {
     rmd_thread *thread;           /* borrowed; NULL: not one of rmd_thread_start() */
     const rmd_binding *context;   /* borrowed; the innermost; NULL: nothing is bound */
     struct rmdi_values *values;   /* its own: see local_value.h; NULL: it has none */
+    struct rmdi_frame *frame;     /* of the task that runs here: see exec/frame.h; NULL: none does */
 } rmdi_self;
 
 /* The calling thread's present one; never NULL. */
@@ -46,5 +49,9 @@ rmd_thread *rmdi_self_thread(void);
  * the executor. */
 struct rmd_executor *rmdi_self_executor(void);
 void rmdi_self_set_executor(struct rmd_executor *executor);
+
+/* The same of a pool: which of its workers the calling thread is. */
+struct rmdi_worker *rmdi_self_worker(void);
+void rmdi_self_set_worker(struct rmdi_worker *worker);
 
 #endif

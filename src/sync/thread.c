@@ -21,13 +21,19 @@ static void *run(void *arg)
     return NULL;
 }
 
-int rmdi_thread_start(rmdi_thread *thread, void (*fn)(void *arg), void *arg, const char *name)
+int rmdi_thread_start_sized(rmdi_thread *thread, void (*fn)(void *arg), void *arg, const char *name,
+                            size_t stack_bytes)
 {
     thread->fn = fn;
     thread->arg = arg;
     rmd_atomic_init(&thread->done, 0); /* the start publishes it */
-    int err = rmdi_os_thread_start(&thread->os, run, thread, name);
+    int err = rmdi_os_thread_start_sized(&thread->os, run, thread, name, stack_bytes);
     return err ? rmdi_fail_errno(err, "thread \"%s\"", name) : 0;
+}
+
+int rmdi_thread_start(rmdi_thread *thread, void (*fn)(void *arg), void *arg, const char *name)
+{
+    return rmdi_thread_start_sized(thread, fn, arg, name, 0);
 }
 
 int rmdi_thread_join(rmdi_thread *thread, rmd_deadline deadline)

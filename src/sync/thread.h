@@ -26,6 +26,10 @@ typedef struct rmdi_thread {
  * most 15 bytes of it. RMD_EAGAIN when the system gives no more threads. */
 int rmdi_thread_start(rmdi_thread *thread, void (*fn)(void *arg), void *arg, const char *name);
 
+/* The same with that much stack; 0: as the system likes. */
+int rmdi_thread_start_sized(rmdi_thread *thread, void (*fn)(void *arg), void *arg, const char *name,
+                            size_t stack_bytes);
+
 /* Waits for its end. RMD_ETIMEDOUT: it still runs and must be joined again. */
 int rmdi_thread_join(rmdi_thread *thread, rmd_deadline deadline);
 
@@ -55,6 +59,9 @@ int rmdi_thread_list_start(rmd_thread *thread, void *(*run)(void *), size_t stac
 /* From now on a child made by fork() is put right, also while there are no threads of ours. 0 or an
  * errno value. */
 int rmdi_thread_list_watch_forks(void);
+
+/* The same, and fn is called there, too; one fn in all, for the floor above. */
+int rmdi_thread_list_on_fork(void (*fn)(void));
 
 /* Drops a reference; the last one frees it. */
 void rmdi_thread_drop(rmd_thread *thread);

@@ -40,6 +40,9 @@ static void leave(void)
     rmdi_lock_release(&list.lock);
 }
 
+/* Of the floor above, written with the list entered; NULL: none. */
+static void (*above_forked)(void);
+
 static void forget_parents_threads(void)
 {
     rmdi_self *self = rmdi_self_now();
@@ -51,9 +54,13 @@ static void forget_parents_threads(void)
     self->sleeper = NULL;
     list.lock = (rmdi_lock){ 0 };
     list.threads = (rmdi_link){ 0 };
+    self->frame = NULL;
+    rmdi_self_set_worker(NULL);
     rmdi_values_forked(self);
     rmdi_executors_forked();
     rmdi_queue_sides_forked();
+    if (above_forked)
+        above_forked();
 }
 
 static void wait_at_exit(void)
@@ -66,6 +73,14 @@ static void wait_at_exit(void)
 int rmdi_thread_list_watch_forks(void)
 {
     return rmdi_hooks_set(NULL, forget_parents_threads);
+}
+
+int rmdi_thread_list_on_fork(void (*fn)(void))
+{
+    enter();
+    above_forked = fn;
+    leave();
+    return rmdi_thread_list_watch_forks();
 }
 
 /* ---- its threads ---- */

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/* The threads pool from inside.
+ *
+ *   threads.c         opening, closing, draining, freeing
+ *   threads_task.c    a task: its memory, and what its future can do
+ *   threads_submit.c  from outside, and from inside a task
+ *   threads_run.c     running one, and its end
+ *   threads_worker.c  what a worker does all day; spare ones
+ *   threads_limits.c  queue, run and total limits
+ *   threads_account.c census, statistics, overlooked failures
+ *   then.c            tasks that wait for another one's end
+ *
+ * What guards what is said at each member. No lock of the pool is held while user code runs. Orders
+ * of locks: crew before the injection's and the idle list's brief locks; a future's brief lock, and
+ * a group's lock, come before none of these. */
+#ifndef RMDI_EXEC_THREADS_H
+#define RMDI_EXEC_THREADS_H
+
+#include "exec/census.h"
+#include "exec/deadlines.h"
+#include "exec/deque.h"
+#include "exec/frame.h"
+#include "exec/future.h"
+#include "exec/idle.h"
+#include "exec/injection.h"
+#include "exec/pool.h"
+#include "exec/worker.h"
+#include "sync/condition.h"
+#include "sync/context.h"
+#include "sync/spin.h"
+#include "sync/thread.h"
+
+#include <remuda/function.h>
+#include <remuda/task.h>
+
+typedef struct rmdi_threads rmdi_threads;
+
+enum {
+    RMDI_BATCH_MAX = 32,   /* tasks that a worker takes from the injection queue at once */
+    RMDI_LEAVING_MAX = 32, /* and that leave their group together */
+    RMDI_OUTCOMES = RMD_OUTCOME_DEAD + 1,
+    RMDI_OVERLOOKED_MAX = 64,
+    RMDI_WORKER_NAME_MAX = 32,
+};
+
+/* Memory of tasks that is kept for the next ones. None where use after free is to be seen. */
+#if defined(RMD_EXPLORE) || defined(__SANITIZE_ADDRESS__)
+#define RMDI_TASKS_KEPT_MAX 0
+#else
+#define RMDI_TASKS_KEPT_MAX 4096
+#endif
+
+/* ---- tasks ---- */
+
+typedef enum rmdi_body { RMDI_BODY_POINTER, RMDI_BODY_CALL, RMDI_BODY_THEN } rmdi_body;
+
+typedef struct rmdi_encoded {
+    size_t len;
+    unsigned char data[];
+} rmdi_encoded;
+
+/* At most 192 bytes: there may be millions. */
+typedef struct rmdi_thread_task {
+    rmd_future future;  /* first */
+    rmdi_threads *pool; /* whose memory it holds */
+    rmdi_link link;     /* guarded by the injection's brief lock: in its lists, or in `held`; after
+                         * the end, guarded by the lock of `failed`, in that */
+    union {
+        rmd_task_fn *fn;
+        const rmd_function *function;
+        struct rmdi_then *then;
+    };
+    union {
+        void *arg;
+        rmdi_encoded *encoded;  /* of a call, until it has run */
+        const rmd_value *value; /* then; NULL: none */
+    };
+    rmd_context *context;       /* under which it runs; NULL: none */
+    const char *name;           /* NULL: the function's, or "task" */
+    const char *detail;         /* of its failure; NULL: none */
+    rmdi_frame *frame;          /* where it runs: see rmdi_future_tell(); NULL: it does not */
+    struct rmdi_limits *limits; /* NULL: none */
+    uint32_t attempt;           /* that runs, or ran last; 0: none */
+    int8_t priority;            /* 0 … 2 */
+    uint8_t body;               /* rmdi_body */
+    bool queued;                /* guarded as link: it is in the injection's lists */
+    bool held;                  /* the same: it is in `held` */
+    bool handled;               /* the user has a handle; constant */
+    bool failed;                /* guarded by the lock of `failed`: it is in that */
+    bool ran;                   /* the body has been entered */
+} rmdi_thread_task;
+
+_Static_assert(sizeof(rmdi_thread_task) <= 192, "a task and its future");
+
+/* ---- counting ---- */
+
+/* Written by one worker, or (that of the pool) by all others. */
+typedef struct rmdi_tally {
+    rmd_atomic(uint64_t) submitted; /* accepted */
+    rmd_atomic(uint64_t) begun;     /* claimed: to be run, or to be ended otherwise */
+    rmd_atomic(uint64_t) ended[RMDI_OUTCOMES];
+    rmd_atomic(uint64_t) finished; /* nothing will be done for it any more, but for callbacks */
+    rmd_atomic(uint64_t) stolen, helped, in_place, parked, callbacks;
+} rmdi_tally;
+
+/* What each task takes of something that all share: several at once, so that it is shared less
+ * often. */
+typedef struct rmdi_stock {
+    uint64_t next_id, ids; /* the next one, and how many there are */
+    uint32_t refs;         /* references of the pool */
+} rmdi_stock;
+
+/* ---- workers ---- */
+
+struct rmdi_worker {
+    rmdi_deque deque;
+    rmdi_threads *pool;
+    rmd_atomic(rmdi_frame *) top; /* what runs on it; for those who inspect: see threads_run.c */
+    rmdi_tally tally;
+    /* its own: */
+    unsigned index, ticks;
+    uint32_t random;
+    unsigned blocks; /* how often it is blocked, in each other */
+    /* tasks of one group that have ended, and that nobody has a handle of */
+    unsigned leaving;
+    rmd_future *leavers[RMDI_LEAVING_MAX];
+    rmdi_thread thread;
+    char name[RMDI_WORKER_NAME_MAX];
+};
+
+/* A thread of others, that runs a task it waits for. On its stack. */
+typedef struct rmdi_visit {
+    rmdi_link link;
+    rmdi_frame *top;
+} rmdi_visit;
+
+struct rmdi_threads {
+    rmd_pool pool;             /* first */
+    rmd_atomic(uint32_t) refs; /* of its memory: the user's, and one for each task */
+    unsigned queue_max;
+    bool is_small; /* queue_max is less than a deque holds */
+    int (*start)(void *arg);
+    void (*end)(void *arg);
+    void *arg;
+    size_t stack_bytes;
+    char *name;
+
+    char line_1[RMDI_LINE_BYTES];
+    rmdi_injection injection;
+    /* guarded by the injection's brief lock: */
+    rmdi_link held; /* tasks that must not begin yet */
+    rmdi_stock stock;
+    rmdi_link *kept; /* memory of tasks, by next */
+    unsigned kept_len;
+    uint32_t queued_max;         /* the most there were */
+    rmd_atomic(uint32_t) closed; /* written with it; a hint without */
+    rmdi_wait_list place;        /* submitters wait for it: see threads_submit.c */
+    rmdi_spin place_spin;
+
+    char line_2[RMDI_LINE_BYTES];
+    rmd_atomic(rmdi_link *) freed; /* memory of tasks, pushed by all, taken away as a whole */
+    rmd_atomic(uint32_t) freed_len;
+
+    char line_3[RMDI_LINE_BYTES];
+    rmdi_idle idle;
+    rmdi_tally others; /* what is done on threads that are no workers of the pool */
+
+    rmdi_brief calls_brief;
+    rmdi_link to_call;                  /* guarded by it: see struct rmdi_to_call */
+    rmd_atomic(uint32_t) calls_waiting; /* how many are in it; written with it held */
+    rmd_atomic(uint32_t) calls_due;     /* and how many more are just being run */
+    bool gone;                          /* guarded by it: no callbacks are taken any more */
+
+    /* The crew: guarded by its lock, written with it held. */
+    rmdi_lock crew;
+    rmdi_condition crew_changed;   /* a worker has started, or ended */
+    unsigned threads_max, threads; /* that may be, and are started, from the first */
+    unsigned running;              /* of them, not ended */
+    unsigned ready;                /* that have passed `start` */
+    int start_error;               /* of the first that failed */
+    char *start_detail;            /* and its words */
+    unsigned blocked, retired;
+    rmd_atomic(uint32_t) active;  /* that look for tasks, and run them */
+    rmd_atomic(uint32_t) missing; /* one that could be active is not: see threads_worker.c */
+    rmdi_wait_list benched;       /* the retired sleep here */
+    rmd_atomic(uint32_t) quit;
+    rmdi_worker *workers;
+
+    /* Inspecting what runs. */
+    rmdi_lock inspect_lock;
+    rmd_atomic(uint32_t) inspecting;
+    rmd_atomic(uint64_t) cancelled_to; /* tasks up to this id do not begin any more */
+    rmdi_brief visits_brief;
+    rmdi_link visits; /* guarded by it */
+
+    /* The end. */
+    rmd_atomic(uint32_t) draining; /* somebody waits until all is finished */
+    rmdi_lock drain_lock;
+    rmdi_condition drain_changed;
+    bool drain_taken, drained; /* guarded by it */
+    rmdi_wait_list finished;   /* who drains sleeps here */
+
+    rmdi_deadlines deadlines;
+
+    rmdi_lock failed_lock;
+    rmdi_link failed; /* guarded by it, as what follows: tasks that failed, with a handle */
+    struct rmdi_overlooked *overlooked[RMDI_OVERLOOKED_MAX];
+    unsigned overlooked_len;
+    uint64_t overlooked_more;
+};
+
+/* ---- threads_task.c ---- */
+
+extern const rmdi_future_ops rmdi_thread_task_ops;
+
+static inline rmdi_thread_task *rmdi_thread_task_of(const rmd_future *future)
+{
+    return RMDI_CONTAINER(future, rmdi_thread_task, future);
+}
+
+/* Memory for a task; NULL: there is none. With the injection's brief lock held, from what is kept. */
+rmdi_thread_task *rmdi_task_from_kept(rmdi_threads *pool);
+/* Gives up a task that nobody knows, and all it has. */
+void rmdi_task_discard(rmdi_thread_task *task);
+/* Drops n references of the pool's memory. */
+void rmdi_threads_drop(rmdi_threads *pool, uint32_t n);
+/* An id for a new task, with a reference of the pool's memory. */
+uint64_t rmdi_threads_draw(rmdi_threads *pool, rmdi_stock *stock);
+/* Takes it out of the queue, if it is in it: a reference that the queue has had is dropped. */
+void rmdi_task_unqueue(rmdi_thread_task *task);
+
+/* ---- threads_submit.c ---- */
+
+int rmdi_threads_call(rmd_pool *pool, rmd_future **future, const char *function, rmd_args args,
+                      const rmd_task_options *options);
+int rmdi_threads_submit(rmd_pool *pool, rmd_future **future, rmd_task_fn *fn, void *arg,
+                        const rmd_task_options *options);
+int64_t rmdi_threads_submit_many(rmd_pool *pool, rmd_future **futures, const rmd_task *tasks,
+                                 size_t n, const rmd_task_options *options);
+int rmdi_threads_then(rmd_pool *pool, rmd_future **future, rmd_future *first, rmd_then_fn *fn,
+                      void *arg, const rmd_task_options *options);
+/* Tasks wait for a worker: wakes one, or opens a spare. */
+void rmdi_threads_tell(rmdi_threads *pool);
+/* Tasks have left the queue: wakes submitters who wait for that. */
+void rmdi_threads_tell_room(rmdi_threads *pool);
+void rmdi_threads_tell_taken(rmdi_threads *pool); /* the same, by a worker that has taken them */
+/* A task that was held may begin now, whatever the bounds. */
+void rmdi_threads_release(rmdi_thread_task *task);
+
+/* ---- threads_run.c ---- */
+
+/* Runs a task that was claimed, on the calling thread. worker: that of the pool which the thread is,
+ * or NULL. on_top: nothing else runs on it, so callbacks may. False: this is a child that the body
+ * has forked. */
+bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top);
+/* Ends one that was claimed, and has not begun. in_due: on the deadlines' thread, for it. */
+void rmdi_task_end_unstarted(rmdi_thread_task *task, rmd_outcome outcome, int error,
+                             const char *detail);
+/* Tells one that runs to stop. False: it has ended. */
+bool rmdi_task_tell(rmdi_thread_task *task, bool late);
+/* Runs callbacks that wait for it. False: there are none. */
+bool rmdi_threads_run_callbacks(rmdi_threads *pool, rmdi_worker *worker);
+/* Arranges for a round of callbacks; false: the pool takes none any more. */
+bool rmdi_threads_call_later(rmdi_threads *pool, rmd_future *future);
+/* Lets those leave their group that have ended on this worker. */
+void rmdi_worker_flush(rmdi_worker *worker);
+/* All that run, held, at most max of them; how many there are. */
+size_t rmdi_threads_inspect(rmdi_threads *pool, rmd_future **running, size_t max);
+/* The pool's worker that the calling thread is; NULL: none. */
+rmdi_worker *rmdi_worker_here(const rmdi_threads *pool);
+/* Does a task of the pool run on the calling thread, or is that a worker of it? */
+bool rmdi_threads_inside(const rmdi_threads *pool);
+
+/* ---- threads_worker.c ---- */
+
+void rmdi_worker_main(void *worker);
+/* Starts one more thread of the crew. With the crew's lock held. */
+int rmdi_crew_start(rmdi_threads *pool);
+/* Opens spares, as long as there is work and one is missing. */
+void rmdi_crew_fill(rmdi_threads *pool);
+bool rmdi_threads_has_work(rmdi_threads *pool);
+
+/* ---- threads_limits.c ---- */
+
+/* The limits of a task that has been made and not been submitted. RMD_ENOMEM, RMD_EAGAIN. */
+int rmdi_limits_open(rmdi_thread_task *task, const rmd_limits *limits);
+void rmdi_limits_free(struct rmdi_limits *limits);
+/* It is submitted: its time begins. */
+void rmdi_limits_begin(rmdi_thread_task *task);
+/* An attempt begins. */
+void rmdi_limits_attempt(rmdi_thread_task *task);
+/* Is there another attempt, after the one that has just failed? Its own limit is over. */
+bool rmdi_limits_leave_another(rmdi_thread_task *task);
+/* It has come to its end: after this nobody looks at it for a limit. */
+void rmdi_limits_end(rmdi_thread_task *task);
+
+/* ---- threads_account.c ---- */
+
+/* Adds to a member of the tally, of the worker, or, without one, of the others. */
+#define RMDI_TALLY(pool, worker, member, n)                \
+    ((worker) ? rmdi_count_own(&(worker)->tally.member, n) \
+              : (void)rmd_atomic_add(&(pool)->others.member, n, RMD_RELEASE))
+static inline void rmdi_count_own(rmd_atomic(uint64_t) *count, uint64_t n)
+{
+    /* Only we write it. Release: who sees it sees what was counted before. */
+    rmd_atomic_store(count, rmd_atomic_load(count, RMD_RELAXED) + n, RMD_RELEASE);
+}
+void rmdi_threads_census(rmd_pool *pool, rmd_census *census);
+int rmdi_threads_statistics(rmd_pool *pool, rmd_statistics *statistics);
+int rmdi_threads_overlooked(rmd_pool *pool, void (*fn)(void *ctx, const rmd_failure *failure),
+                            void *ctx, uint64_t *more);
+/* Has everything that was submitted been finished? */
+bool rmdi_threads_is_finished(rmdi_threads *pool);
+/* One has: wakes who drains. */
+void rmdi_threads_tell_finished(rmdi_threads *pool);
+/* A task has failed, or its memory goes. */
+void rmdi_failed_add(rmdi_thread_task *task);
+void rmdi_failed_remove(rmdi_thread_task *task);
+void rmdi_overlooked_free(rmdi_threads *pool);
+
+#endif

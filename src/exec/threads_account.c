@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* What the pool tells about itself.
+ *
+ * Counts only grow, and each is written by one worker, or by all others together. A task is counted
+ * as submitted, then as begun, then as ended, and each of these is a release. They are read in the
+ * opposite order, as acquires: who sees it ended sees it begun. So what is queued and what runs, as
+ * differences, are never less than nothing, and the sum balances at every moment.
+ *
+ * Finished
+ * --------
+ * A drain says that it waits, passes a heavy fence, and compares the sums: finished first, then
+ * submitted. Tasks are submitted by those that have not finished, or before the pool was closed; so
+ * if both are equal, nothing is left, and nothing will come. Who finishes a task counts it, passes a
+ * light fence, and looks whether somebody drains (base/fence.h). */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/fence.h"
+#include "exec/failure.h"
+#include "exec/threads.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* ---- sums ---- */
+
+/* Of one count of all tallies, by its place. */
+static uint64_t sum(rmdi_threads *pool, size_t offset)
+{
+    uint64_t n = 0;
+    for (unsigned i = 0; i <= pool->threads_max; i++) {
+        rmdi_tally *tally = i < pool->threads_max ? &pool->workers[i].tally : &pool->others;
+        n += rmd_atomic_load((rmd_atomic(uint64_t) *)(void *)((char *)tally + offset), RMD_ACQUIRE);
+    }
+    return n;
+}
+
+#define SUM(pool, member) sum(pool, offsetof(rmdi_tally, member))
+
+void rmdi_threads_census(rmd_pool *base, rmd_census *census)
+{
+    rmdi_threads *pool = (rmdi_threads *)(void *)base;
+    uint64_t ended[RMDI_OUTCOMES], all = 0;
+    for (unsigned i = 0; i < RMDI_OUTCOMES; i++)
+        all += ended[i] = sum(pool, offsetof(rmdi_tally, ended) + i * sizeof(uint64_t));
+    uint64_t begun = SUM(pool, begun), submitted = SUM(pool, submitted);
+    *census = (rmd_census){ .submitted = submitted,
+                            .ok = ended[RMD_OUTCOME_OK],
+                            .failed = ended[RMD_OUTCOME_FAILED],
+                            .cancelled = ended[RMD_OUTCOME_CANCELLED],
+                            .timeout = ended[RMD_OUTCOME_TIMEOUT],
+                            .lost = ended[RMD_OUTCOME_LOST],
+                            .dead = ended[RMD_OUTCOME_DEAD],
+                            .running = begun - all,
+                            .queued = submitted - begun };
+}
+
+int rmdi_threads_statistics(rmd_pool *base, rmd_statistics *statistics)
+{
+    rmdi_threads *pool = (rmdi_threads *)(void *)base;
+    rmdi_lock_enter(&pool->crew);
+    *statistics = (rmd_statistics){ .workers = pool->pool.workers,
+                                    .spares = pool->threads - pool->pool.workers,
+                                    .blocked = pool->blocked };
+    rmdi_lock_release(&pool->crew);
+    rmdi_brief_enter(&pool->injection.brief);
+    statistics->queued_max = RMD_PLAIN(pool->queued_max);
+    rmdi_brief_leave(&pool->injection.brief);
+    statistics->stolen = SUM(pool, stolen);
+    statistics->helped = SUM(pool, helped);
+    statistics->in_place = SUM(pool, in_place);
+    statistics->parked = SUM(pool, parked);
+    statistics->callbacks = SUM(pool, callbacks);
+    return 0;
+}
+
+/* ---- finished ---- */
+
+bool rmdi_threads_is_finished(rmdi_threads *pool)
+{
+    uint64_t finished = SUM(pool, finished);
+    return finished == SUM(pool, submitted) && rmd_atomic_load(&pool->calls_due, RMD_ACQUIRE) == 0;
+}
+
+void rmdi_threads_tell_finished(rmdi_threads *pool)
+{
+    rmdi_fence_light(); /* with the heavy one in threads.c */
+    if (rmd_atomic_load(&pool->draining, RMD_RELAXED) && rmdi_threads_is_finished(pool))
+        rmdi_wake_all(&pool->finished);
+}
+
+/* ---- overlooked failures ---- */
+
+typedef struct rmdi_overlooked {
+    rmd_failure failure;
+    char texts[]; /* name, detail */
+} overlooked;
+
+static overlooked *copy_failure(const rmd_failure *failure)
+{
+    size_t name = strlen(failure->name) + 1, detail = strlen(failure->detail) + 1;
+    overlooked *copy = rmdi_alloc(sizeof *copy + name + detail);
+    if (!copy)
+        return NULL;
+    copy->failure = *failure;
+    copy->failure.name = memcpy(copy->texts, failure->name, name);
+    copy->failure.detail = memcpy(copy->texts + name, failure->detail, detail);
+    return copy;
+}
+
+void rmdi_failed_add(rmdi_thread_task *task)
+{
+    rmdi_threads *pool = task->pool;
+    rmdi_lock_enter(&pool->failed_lock);
+    task->failed = true;
+    rmdi_list_append(&pool->failed, &task->link);
+    rmdi_lock_release(&pool->failed_lock);
+}
+
+static bool was_seen(const rmd_future *future)
+{
+    return rmd_atomic_load(&future->word, RMD_RELAXED) & RMDI_FUTURE_SEEN;
+}
+
+static void keep_failure(rmdi_threads *pool, const rmd_future *future)
+{
+    rmd_failure failure;
+    rmdi_future_describe(future, &failure);
+    overlooked *copy = NULL;
+    if (pool->overlooked_len < RMDI_OVERLOOKED_MAX)
+        copy = copy_failure(&failure);
+    if (copy)
+        pool->overlooked[pool->overlooked_len++] = copy;
+    else
+        pool->overlooked_more++;
+}
+
+void rmdi_failed_remove(rmdi_thread_task *task)
+{
+    rmdi_threads *pool = task->pool;
+    rmdi_lock_enter(&pool->failed_lock);
+    rmdi_list_remove(&task->link);
+    if (!was_seen(&task->future))
+        keep_failure(pool, &task->future);
+    rmdi_lock_release(&pool->failed_lock);
+}
+
+/* Copies of all of them, so that fn is called without the lock; how many, at most as many as are
+ * kept. *more are not among them. */
+static size_t collect(rmdi_threads *pool, overlooked **copies, uint64_t *more)
+{
+    size_t n = 0;
+    rmdi_lock_enter(&pool->failed_lock);
+    *more = pool->overlooked_more;
+    for (unsigned i = 0; i < pool->overlooked_len; i++) {
+        copies[n] = copy_failure(&pool->overlooked[i]->failure);
+        n += copies[n] != NULL;
+    }
+    for (rmdi_link *l = pool->failed.next; l != &pool->failed; l = l->next) {
+        rmd_future *future = &RMDI_CONTAINER(l, rmdi_thread_task, link)->future;
+        rmd_failure failure;
+        if (was_seen(future) || !rmdi_future_ended(future))
+            continue;
+        rmdi_future_describe(future, &failure);
+        overlooked *copy = n < RMDI_OVERLOOKED_MAX ? copy_failure(&failure) : NULL;
+        if (copy)
+            copies[n++] = copy;
+        else
+            ++*more;
+    }
+    rmdi_lock_release(&pool->failed_lock);
+    return n;
+}
+
+int rmdi_threads_overlooked(rmd_pool *base, void (*fn)(void *ctx, const rmd_failure *failure),
+                            void *ctx, uint64_t *more)
+{
+    overlooked *copies[RMDI_OVERLOOKED_MAX];
+    uint64_t rest;
+    size_t n = collect((rmdi_threads *)(void *)base, copies, &rest);
+    for (size_t i = 0; i < n; i++) {
+        fn(ctx, &copies[i]->failure);
+        rmdi_free(copies[i]);
+    }
+    if (more)
+        *more = rest;
+    return 0;
+}
+
+void rmdi_overlooked_free(rmdi_threads *pool)
+{
+    for (unsigned i = 0; i < pool->overlooked_len; i++)
+        rmdi_free(pool->overlooked[i]);
+}

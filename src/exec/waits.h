@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Who waits for whom: what a thread has to do around a sleep in which it waits for tasks. */
+#ifndef RMDI_EXEC_WAITS_H
+#define RMDI_EXEC_WAITS_H
+
+#include "base/list.h"
+#include "exec/frame.h"
+#include "exec/future.h"
+
+#include <remuda/group.h>
+
+typedef struct rmdi_waits {
+    rmdi_link link;
+    rmdi_frame *top; /* of the thread that waits; NULL: no task runs there */
+    rmd_future *future;
+    rmd_group *group;
+    uint32_t round; /* of the last search that came by */
+    struct rmdi_worker *worker;
+} rmdi_waits;
+
+/* Before the calling thread sleeps until a task, or those of a group, have ended (both NULL: for
+ * something else). If a task runs on it, and the wait would close a circle of tasks that wait for
+ * each other: RMD_EDEADLK, with the circle named. If the thread is a worker, another one takes its
+ * place meanwhile. *waits is borrowed until the end. */
+int rmdi_waits_begin(rmdi_waits *waits, rmd_future *future, rmd_group *group);
+void rmdi_waits_end(rmdi_waits *waits);
+
+/* Calls fn for each member of the group that has not ended, with the group's lock held, until it
+ * returns true; and returns that. */
+bool rmdi_group_any(rmd_group *group, bool (*fn)(rmd_future *future, void *ctx), void *ctx);
+
+/* In a child made by fork(): nobody waits. */
+void rmdi_waits_forked(void);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* What the rest of the floor needs of the workers of a threads pool. */
+#ifndef RMDI_EXEC_WORKER_H
+#define RMDI_EXEC_WORKER_H
+
+#include <stdbool.h>
+
+typedef struct rmdi_worker rmdi_worker;
+
+/* By the worker's own thread: it is about to sleep inside a task, or runs again. Another worker may
+ * take its place meanwhile. Not nested. */
+void rmdi_worker_block(rmdi_worker *worker);
+void rmdi_worker_unblock(rmdi_worker *worker);
+
+#endif
