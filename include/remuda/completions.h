@@ -8,7 +8,8 @@
  *         ...                                           RMD_ENOENT: that was all
  *     rmd_completions_free(ends);
  *
- * Futures may be of any pools, and promises; more may be added at any time, also by several threads,
+ * An end is noted here a moment after it can be seen elsewhere. Futures may be of any pools, and
+ * promises; more may be added at any time, also by several threads,
  * and several may wait for the next. They are borrowed until they have been given out; do not free
  * one before. */
 #ifndef REMUDA_COMPLETIONS_H

@@ -18,6 +18,7 @@
 #include <remuda/bytes.h>
 #include <remuda/census.h>
 #include <remuda/deadline.h>
+#include <remuda/select.h>
 #include <remuda/value.h>
 
 #include <sys/resource.h>
@@ -77,6 +78,9 @@ typedef enum rmd_wait_for {
  * itself. The array and the futures are borrowed. Blocks. */
 RMD_API int64_t rmd_futures_wait(rmd_future *const *futures, size_t n, rmd_wait_for what,
                                  rmd_deadline deadline) RMD_NODISCARD;
+
+/* For rmd_select() (select.h): ready when the task has ended. */
+RMD_API rmd_waitable rmd_future_waitable(rmd_future *future);
 
 /* ---- what became of it ---- */
 

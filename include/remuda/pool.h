@@ -45,7 +45,8 @@ typedef struct rmd_pool_options {
                               * other threads that wait for them. NULL: nothing to do */
     void (*end)(void *arg);  /* runs on each worker whose start has succeeded, last */
     void *arg;               /* of these two; borrowed until the pool is drained */
-    size_t stack_bytes;      /* of each worker; reserved, not taken; 0: 64 MiB */
+    size_t stack_bytes;      /* of each worker; reserved, not taken; 0: 64 MiB; at least
+                              * 128 KiB */
     /* programs: */
     rmd_loop *loop;            /* borrowed until the pool is freed: the pool lives on this loop,
                                 * whose thread starts programs and runs callbacks. NULL: the

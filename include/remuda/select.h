@@ -43,6 +43,7 @@ RMD_API rmd_waitable rmd_thread_waitable(rmd_thread *thread);
 RMD_API rmd_waitable rmd_stop_waitable(rmd_stop *stop);
 /* Ready as rmd_fd_wait() says: see descriptor.h. */
 RMD_API rmd_waitable rmd_fd_waitable(int fd, unsigned events);
+/* And, made by their own headers, queues, semaphores and futures. */
 
 /* Waits until one of n is ready, and returns its index. what is borrowed; n is at most
  * RMD_SELECT_MAX, and may be 0. Errors: RMD_ETIMEDOUT, RMD_ECANCELED (the thread's stop token

@@ -196,7 +196,7 @@ static int sleep_for_one(rmd_completions *c, rmd_deadline deadline)
     if (deadline.ns <= 0)
         return RMD_ETIMEDOUT;
     rmdi_lock_release(&c->lock);
-    int err = rmdi_waits_begin(&waits, NULL, NULL);
+    int err = rmdi_waits_begin(&waits, NULL, NULL, deadline);
     rmdi_lock_enter(&c->lock);
     while (err == 0 && rmdi_list_empty(&c->ended) && c->left)
         err = rmdi_condition_wait(&c->changed, &c->lock, deadline);

@@ -313,6 +313,8 @@ void rmdi_future_call_back(rmd_future *future)
         if (post(future, call))
             continue;
         call->fn(future, call->ctx);
+        if (!rmdi_process_is(future->ops->process(future)))
+            return; /* in a child that it has forked no others run */
         rmdi_free(call);
     }
     rmdi_future_drop(future);

@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "exec/future.h"
 #include "exec/waits.h"
+#include "port/forked.h"
+#include "sync/select.h"
 #include "sync/spin.h"
 
 #include <remuda/completions.h>
@@ -55,7 +57,7 @@ int rmdi_future_wait_parked(rmd_future *future, rmd_deadline deadline)
         return 0;
     if (deadline.ns <= 0)
         return rmdi_future_ended(future) ? 0 : rmdi_future_not_ended(future, RMD_ETIMEDOUT);
-    int err = rmdi_waits_begin(&waits, future, NULL);
+    int err = rmdi_waits_begin(&waits, future, NULL, deadline);
     if (err < 0)
         return err;
     err = sleep_until_ended(future, deadline);
@@ -98,6 +100,31 @@ int rmd_future_wait(rmd_future *future, rmd_deadline deadline)
     if (err == RMD_EAGAIN)
         return rmdi_future_wait_parked(future, deadline);
     return err < 0 ? err : wait_turning(future, deadline);
+}
+
+/* ---- among other things ---- */
+
+static bool take(const rmd_waitable *what)
+{
+    return rmdi_future_ended(what->object);
+}
+
+static bool add(const rmd_waitable *what, rmdi_wait *wait, rmdi_waiter *waiter, uint32_t index)
+{
+    return rmdi_future_add_wait(what->object, wait, waiter, index);
+}
+
+static void take_out(const rmd_waitable *what, rmdi_wait *wait)
+{
+    rmdi_wait_list_remove(&((rmd_future *)what->object)->waits, wait);
+}
+
+static const rmdi_waitable_ops waitable_ops = { .take = take, .add = add, .remove = take_out };
+
+rmd_waitable rmd_future_waitable(rmd_future *future)
+{
+    bool ours = future && rmdi_process_is(future->ops->process(future));
+    return (rmd_waitable){ .ops = &waitable_ops, .object = ours ? future : NULL };
 }
 
 /* ---- several ---- */

@@ -194,7 +194,7 @@ static void help(rmd_group *group, rmd_deadline deadline)
 static int sleep_until_empty(rmd_group *group, rmd_deadline deadline)
 {
     rmdi_waits waits;
-    int err = deadline.ns > 0 ? rmdi_waits_begin(&waits, NULL, group) : RMD_ETIMEDOUT;
+    int err = deadline.ns > 0 ? rmdi_waits_begin(&waits, NULL, group, deadline) : RMD_ETIMEDOUT;
     if (err < 0)
         return err;
     rmdi_lock_enter(&group->lock);

@@ -14,7 +14,8 @@
 
 enum {
     STACK_DEFAULT = 64 * 1024 * 1024, /* reserved, not taken: waits nest on it */
-    GRACE_MS = 2000,                  /* for tasks that were told to stop */
+    STACK_MIN = 128 * 1024,
+    GRACE_MS = 2000, /* for tasks that were told to stop */
     INSPECTED_MAX = 64,
     NAMED_MAX = 4,
 };
@@ -112,6 +113,10 @@ static int start_crew(rmdi_threads *pool, rmd_deadline deadline)
 static int threads_open(rmd_pool **out, const rmdi_pool_request *request)
 {
     rmdi_threads *pool = NULL;
+    size_t stack = request->options.stack_bytes;
+    if (stack && stack < STACK_MIN)
+        return rmdi_fail(RMD_EINVAL, "pool options: stack_bytes is %zu, less than %d", stack,
+                         STACK_MIN);
     int err = allocate(&pool, request);
     if (err < 0)
         return err;

@@ -11,7 +11,9 @@
  * A drain says that it waits, passes a heavy fence, and compares the sums: finished first, then
  * submitted. Tasks are submitted by those that have not finished, or before the pool was closed; so
  * if both are equal, nothing is left, and nothing will come. Who finishes a task counts it, passes a
- * light fence, and looks whether somebody drains (base/fence.h). */
+ * light fence, and looks whether somebody drains (base/fence.h). If so it passes a full fence before
+ * it compares the sums: of two that finish at once, each writing its own count and reading the
+ * other's, one sees both. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/fence.h"
@@ -84,7 +86,10 @@ bool rmdi_threads_is_finished(rmdi_threads *pool)
 void rmdi_threads_tell_finished(rmdi_threads *pool)
 {
     rmdi_fence_light(); /* with the heavy one in threads.c */
-    if (rmd_atomic_load(&pool->draining, RMD_RELAXED) && rmdi_threads_is_finished(pool))
+    if (!rmd_atomic_load(&pool->draining, RMD_RELAXED))
+        return;
+    rmd_fence(RMD_SEQ_CST); /* with the same of others: the last two must not overlook each other */
+    if (rmdi_threads_is_finished(pool))
         rmdi_wake_all(&pool->finished);
 }
 

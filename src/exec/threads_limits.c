@@ -45,15 +45,16 @@ static void on_due(rmdi_due *due)
     rmdi_lock_enter(&l->lock);
     bool total = l->total_due_ns <= now, run = l->run_due_ns <= now;
     rmdi_lock_release(&l->lock);
+    /* First: once it is claimed, whoever takes it out of a queue drops what may be the last one. */
+    rmdi_future_hold(&task->future);
     if (rmdi_future_claim(&task->future, true)) {
-        rmdi_future_hold(&task->future);
         rmdi_task_unqueue(task);
         rmdi_task_end_unstarted(task, RMD_OUTCOME_TIMEOUT, RMD_ETIMEDOUT,
                                 total ? rmdi_late_in_all : rmdi_late_in_queue);
-        rmdi_future_drop(&task->future);
     } else if (total || run) { /* not because it has waited: it has just begun */
         rmdi_task_tell(task, true);
     }
+    rmdi_future_drop(&task->future);
 }
 
 int rmdi_limits_open(rmdi_thread_task *task, const rmd_limits *wanted)

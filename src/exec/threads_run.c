@@ -281,6 +281,8 @@ static void end(rmdi_thread_task *task, rmd_outcome outcome, int error, rmdi_wor
     if (round && on_top && worker) {
         rmdi_worker_flush(worker);
         rmdi_future_call_back(future);
+        if (!rmdi_process_is(pool->pool.process))
+            return; /* a callback has forked */
         RMDI_TALLY(pool, worker, callbacks, 1);
     } else if (round && !rmdi_threads_call_later(pool, future)) {
         rmdi_future_call_back(future);
@@ -338,7 +340,7 @@ bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top)
     leave_frame(pool, worker, &visit, frame.outer);
     conclude(task, value, outcome);
     end(task, outcome, code, worker, on_top);
-    return true;
+    return !on_top || rmdi_process_is(pool->pool.process);
 }
 
 void rmdi_task_end_unstarted(rmdi_thread_task *task, rmd_outcome outcome, int error,

@@ -458,11 +458,11 @@ static int submit_held(rmdi_threads *pool, const plan *p, bool always, rmdi_thre
         refuse(task, p, p->handled ? 3 : 2);
         return err;
     }
-    if (task->limits)
-        rmdi_limits_begin(task);
     *out = task;
     if (err == 0 && !rmdi_future_offer(&task->future))
         end_told(task);
+    else if (task->limits)
+        rmdi_limits_begin(task); /* not before: a due that finds it claimed is lost */
     return err;
 }
 
@@ -578,14 +578,17 @@ static int queue_batch(batch *b, const rmd_task_options *options)
     rmdi_brief_enter(&b->pool->injection.brief);
     while (b->queued < b->made && (err = look_for_room(b->pool, false, options)) == 0) {
         rmdi_thread_task *task = rmdi_thread_task_of(b->futures[b->queued++]);
-        append(b->pool, task);
-        if (!rmdi_future_offer(&task->future))
+        if (rmdi_future_offer(&task->future))
+            append(b->pool, task);
+        else /* not into the queue, from where a worker might drop the reference before us */
             told[told_len++] = task;
     }
     count_submitted(b->pool, b->queued - before);
     rmdi_brief_leave(&b->pool->injection.brief);
-    while (told_len > 0)
+    while (told_len > 0) {
         end_told(told[--told_len]);
+        rmdi_future_drop(&told[told_len]->future); /* which the queue would have had */
+    }
     if (b->queued > before)
         rmdi_threads_tell(b->pool);
     return err;

@@ -186,12 +186,19 @@ static bool call_later(rmd_future *future)
     return rmdi_threads_call_later(rmdi_thread_task_of(future)->pool, future);
 }
 
+/* A quarter of a small stack will do. */
+static bool has_stack(const rmdi_threads *pool)
+{
+    size_t min = pool->stack_bytes / 4 < STACK_LEFT_MIN ? pool->stack_bytes / 4 : STACK_LEFT_MIN;
+    return rmdi_stack_left() >= min;
+}
+
 /* May the calling thread run it? */
 static bool may_help(const rmdi_threads *pool, const rmdi_worker *worker)
 {
-    if (!worker && (pool->start || !rmdi_self_is_own()))
-        return false;
-    return rmdi_stack_left() >= STACK_LEFT_MIN;
+    if (worker)
+        return has_stack(pool);
+    return !pool->start && rmdi_self_is_own() && rmdi_stack_left() >= STACK_LEFT_MIN;
 }
 
 /* If it is the newest in our own deque it is taken out of there: so recursion leaves nothing in it. */

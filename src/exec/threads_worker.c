@@ -235,6 +235,16 @@ void rmdi_worker_block(rmdi_worker *worker)
         rmdi_threads_tell(pool);
 }
 
+bool rmdi_worker_is_last(rmdi_worker *worker)
+{
+    rmdi_threads *pool = worker->pool;
+    rmdi_lock_enter(&pool->crew);
+    bool last = !rmd_atomic_load(&pool->active, RMD_RELAXED) &&
+                !rmd_atomic_load(&pool->missing, RMD_RELAXED) && rmdi_threads_has_work(pool);
+    rmdi_lock_release(&pool->crew);
+    return last;
+}
+
 void rmdi_worker_unblock(rmdi_worker *worker)
 {
     rmdi_threads *pool = worker->pool;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Finding circles of waits.
  *
- * A thread on which a task runs, and that is about to sleep, notes under one lock of the process what
- * it waits for, and keeps the note until it runs again. On its stack lie the task on top and those
- * beneath, each of which waits for the one above it; so what is noted holds for all of them. As long
- * as the note stands the thread sleeps, or waits for the lock, and its frames can be read by others.
+ * A thread on which a task runs, and that is about to sleep, notes under one lock of the process
+ * what it waits for, and keeps the note until it runs again. On its stack lie the task on top and
+ * those beneath, each of which waits for the one above it; so what is noted holds for all of them.
+ * As long as the note stands the thread sleeps, or waits for the lock, and its frames can be read by
+ * others.
  *
  * Before it notes, it follows the waits: from what it wants to wait for to the thread on whose stack
  * that lies, if there is one with a note, and on to what that waits for, until there is none, or it
@@ -17,7 +18,7 @@
 #include "exec/waits.h"
 
 #include "base/error.h"
-#include "exec/future.h"
+#include "exec/future_wait.h"
 #include "exec/worker.h"
 #include "sync/lock.h"
 
@@ -151,18 +152,89 @@ static int note(rmdi_waits *waits)
     return err;
 }
 
-int rmdi_waits_begin(rmdi_waits *waits, rmd_future *future, rmd_group *group)
+/* What keeps all of it from ending, as far as it can be seen: a task that has not begun, at the end of
+ * the waits. Held; NULL: there is none. With the lock held. */
+static rmd_future *leaf(rmd_future *future);
+
+static bool take_leaf(rmd_future *future, void *found)
+{
+    rmd_future **to = found;
+    *to = leaf(future);
+    return *to != NULL;
+}
+
+static rmd_future *leaf_of_group(rmd_group *group)
+{
+    rmd_future *found = NULL;
+    rmdi_group_any(group, take_leaf, &found);
+    return found;
+}
+
+static rmd_future *leaf(rmd_future *future)
+{
+    /* Relaxed: a hint; help() looks again. */
+    uint32_t word = rmd_atomic_load(&future->word, RMD_RELAXED);
+    if (!(word & (RMDI_FUTURE_STATE | RMDI_FUTURE_HELD))) {
+        rmdi_future_hold(future);
+        return future;
+    }
+    rmdi_waits *waits = rmdi_future_ended(future) ? NULL : note_of(future);
+    if (!waits || waits->round == all.round)
+        return NULL;
+    waits->round = all.round;
+    if (waits->future)
+        return leaf(waits->future);
+    return waits->group ? leaf_of_group(waits->group) : NULL;
+}
+
+static rmd_future *find_leaf(const rmdi_waits *waits)
+{
+    rmdi_lock_enter(&all.lock);
+    all.round++;
+    rmd_future *found = waits->future  ? leaf(waits->future)
+                        : waits->group ? leaf_of_group(waits->group)
+                                       : NULL;
+    rmdi_lock_release(&all.lock);
+    return found;
+}
+
+/* As rmdi_waits_begin(). 1: it was the last worker, and is not to sleep: *found, held, is for it to
+ * run; NULL: there is nothing that it could. */
+static int begin(rmdi_waits *waits, rmd_future *future, rmd_group *group, rmd_deadline deadline,
+                 rmd_future **found)
 {
     *waits = (rmdi_waits){ .top = rmdi_frame_now(), .future = future, .group = group };
     waits->worker = rmdi_self_worker();
-    if (waits->top) {
-        int err = note(waits);
-        if (err < 0)
-            return err;
+    int err = waits->top ? note(waits) : 0;
+    if (err < 0 || !waits->worker)
+        return err;
+    rmdi_worker_block(waits->worker);
+    if (deadline.ns != RMD_FOREVER.ns || !rmdi_worker_is_last(waits->worker))
+        return 0;
+    *found = find_leaf(waits);
+    if (!*found)
+        return 0;
+    rmdi_waits_end(waits);
+    return 1;
+}
+
+/* The last worker of a pool that still could run something does not go to sleep over tasks that
+ * wait: it runs what keeps that from ending which it waits for, wherever those are asleep that wait
+ * for it in turn. (R. Wagner and B. Calder's leapfrogging, 1993, for the last one only.) */
+int rmdi_waits_begin(rmdi_waits *waits, rmd_future *future, rmd_group *group, rmd_deadline deadline)
+{
+    rmd_future *found;
+    int more;
+    while ((more = begin(waits, future, group, deadline, &found)) == 1) {
+        bool helped = rmdi_future_help(found, RMD_FOREVER, false);
+        bool begun = rmd_atomic_load(&found->word, RMD_RELAXED) & RMDI_FUTURE_STATE;
+        rmdi_future_drop(found);
+        if (!helped && !begun)
+            return rmdi_fail(RMD_EDEADLK,
+                             "waits are nested too deep: the stack has no room for another "
+                             "task on top, and no worker is left to run one");
     }
-    if (waits->worker)
-        rmdi_worker_block(waits->worker);
-    return 0;
+    return more;
 }
 
 void rmdi_waits_end(rmdi_waits *waits)

@@ -10,6 +10,8 @@ typedef struct rmdi_worker rmdi_worker;
 /* By the worker's own thread: it is about to sleep inside a task, or runs again. Another worker may
  * take its place meanwhile. Not nested. */
 void rmdi_worker_block(rmdi_worker *worker);
+/* After the first: is there nobody left to run tasks of the pool that wait? */
+bool rmdi_worker_is_last(rmdi_worker *worker);
 void rmdi_worker_unblock(rmdi_worker *worker);
 
 #endif
