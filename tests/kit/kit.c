@@ -221,7 +221,7 @@ static int run_all(int words, char **word)
     return count[PASSED] > 0 ? 0 : STATUS_SKIPPED;
 }
 
-int main(int argc, char **argv)
+int kit_main(int argc, char **argv)
 {
     program = argv[0];
     bool list = argc == 2 && strcmp(argv[1], "--list") == 0;

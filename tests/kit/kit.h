@@ -73,6 +73,9 @@ typedef struct kit_case {
 
 #define KIT_HERE __FILE__, __LINE__
 
+/* What main() does; for programs that bring their own, and take their own options away first. */
+int kit_main(int argc, char **argv);
+
 void kit_add(kit_case *c);
 bool kit_check(bool held, const char *file, int line, const char *text);
 void kit_require(bool held, const char *file, int line, const char *text);
