@@ -51,7 +51,8 @@ RMD_API int rmd_call_read_named(rmd_call *call, const char *name, rmd_wanted wan
 /* rmd_call_return(call, x): gives the result, which is encoded at once, so that x may be the
  * body's own; x is whatever RMD_VALUE takes. Again: the last one counts. Returns 0, or an error for
  * the body to return: RMD_EINVAL, RMD_E2BIG (see rmd_value_encode; also for more than 16 MiB),
- * RMD_ENOMEM; there is no result then. */
+ * RMD_ENOMEM; there is no result then. More values, with those inside others, than
+ * rmd_value_decode() takes are found when the body has returned: the task fails with RMD_E2BIG. */
 #define rmd_call_return(call, x) rmd_call_return_value((call), RMD_VALUE(x))
 RMD_API int rmd_call_return_value(rmd_call *call, rmd_value value);
 

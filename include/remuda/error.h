@@ -54,8 +54,9 @@ typedef enum rmd_error {
 #undef RMD_ERROR_MEMBER
 } rmd_error;
 
-/* The sentence for a code ("the deadline passed first"); for an unknown code a
- * sentence that says so. Never NULL, static storage, any thread. */
+/* The sentence for a code ("the deadline passed first"); codes below -1000 are for programs to use
+ * as they like: "an error of the program's own"; for an unknown code a sentence that says so. Never
+ * NULL, static storage, any thread. */
 RMD_API const char *rmd_strerror(int code);
 
 /* The name of a code ("RMD_ETIMEDOUT"), "RMD_OK" for 0, "RMD_E?" when unknown.

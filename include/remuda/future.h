@@ -53,16 +53,17 @@ typedef struct rmd_exit {
 
 /* ---- waiting ---- */
 
-/* Waits for the end of the task. 0 when it has ended, however it did; RMD_ETIMEDOUT
- * changes nothing about the task; RMD_ECANCELED when the thread's stop token fired (stop.h);
- * RMD_EFORKED in a child that was forked. RMD_EDEADLK for a wait that could never end: in a callback
- * for a task of the same pool of programs, or inside a task for one that waits for it in turn;
- * rmd_error_detail() names the circle.
+/* Waits for the end of the task. 0 when it has ended, however it did; RMD_ETIMEDOUT changes nothing
+ * about the task; RMD_ECANCELED when the thread's stop token fired (stop.h); RMD_EFORKED in a child
+ * that was forked. RMD_EDEADLK for a wait that could never end: in a callback for a task of the
+ * same pool of programs, or inside a task for one that waits for it in turn; rmd_error_detail()
+ * names the circle.
  *
- * With RMD_FOREVER, a task of a threads pool that has not begun may be run by the calling thread: if
- * that is a worker of the pool, or has no stop token and the pool no `start`, and its stack has room.
- * What the waiting task is told meanwhile, it learns when that has ended. On a pool of programs
- * that lives on the caller's own loop (rmd_pool_options.loop) it turns that loop meanwhile. Blocks. */
+ * With RMD_FOREVER, a task of a threads pool that has not begun may be run by the calling thread:
+ * if that is a worker of the pool, or has no stop token and the pool no `start`, and its stack has
+ * room. What the waiting task is told meanwhile, it learns when that has ended. On a pool of
+ * programs that lives on the caller's own loop (rmd_pool_options.loop) it turns that loop
+ * meanwhile. Blocks. */
 RMD_API int rmd_future_wait(rmd_future *future, rmd_deadline deadline) RMD_NODISCARD;
 
 typedef enum rmd_wait_for {
@@ -114,11 +115,11 @@ typedef struct rmd_failure {
  * it has ended OK; RMD_EBUSY: it has not ended. Never blocks. */
 RMD_API int rmd_future_failure(const rmd_future *future, rmd_failure *failure);
 
-/* rmd_future_get(future, &x): the value that the task has returned, for a task of rmd_pool_call() or
- * a promise. x is of one of the types of rmd_value_get() (value.h): a text, bytes or a value is
- * borrowed until the future is freed. Errors: the task's own, as rmd_future_error; RMD_EBUSY when it
- * has not ended; RMD_EINVAL when it has no value (of rmd_submit(), and commands) or one of another
- * type. Never blocks. */
+/* rmd_future_get(future, &x): the value that the task has returned, for a task of rmd_pool_call()
+ * or a promise. x is of one of the types of rmd_value_get() (value.h): a text, bytes or a value is
+ * borrowed until the future is freed. Errors: the task's own, as rmd_future_error; RMD_EBUSY when
+ * it has not ended; RMD_EINVAL when it has no value (of rmd_submit(), and commands) or one of
+ * another type. Never blocks. */
 #define rmd_future_get(future, place)                                      \
     __extension__({                                                        \
         const rmd_value *rmdi_value_;                                      \
@@ -149,12 +150,13 @@ RMD_API int64_t rmd_future_read(const rmd_future *future, int stream, uint64_t o
 RMD_API int rmd_future_cancel(rmd_future *future);
 
 /* Calls fn once when the task has ended; also when it had ended before. The future is borrowed for
- * the call; freeing it there is allowed. fn runs on a worker of the pool (threads) or on the pool's
- * keeper thread (other kinds), never from inside the call that submits the task, nor on a thread
- * that waits; of a promise, and after the pool was drained, on the thread that ends it or that calls
- * this. So, on threads, it waits until a worker is free. With an executor (borrowed until then) it is posted there; if that does not take it, it runs
- * as without; an executor that is aborted loses it, as any post. Errors: RMD_ENOMEM, RMD_EFORKED, RMD_EINVAL. Several callbacks begin in the order
- * given. */
+ * the call; freeing it there is allowed. fn runs on a worker of the pool (threads: so it waits
+ * until one is free) or on the pool's keeper thread (other kinds), never from inside the call that
+ * submits the task, nor on a thread that waits; of a promise, and after the pool was drained, on
+ * the thread that ends it or that calls this. With an executor (borrowed until then; NULL: none) it
+ * is posted there; if that does not take it, it runs as without; an executor that is aborted loses
+ * it, as any post. Errors: RMD_ENOMEM, RMD_EFORKED, RMD_EINVAL. Several callbacks begin in the
+ * order given. */
 typedef void rmd_future_fn(rmd_future *future, void *ctx);
 RMD_API int rmd_future_on_end(rmd_future *future, rmd_future_fn *fn, void *ctx);
 RMD_API int rmd_future_on_end_in(rmd_future *future, rmd_executor *executor, rmd_future_fn *fn,

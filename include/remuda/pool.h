@@ -2,7 +2,7 @@
 /* floor: exec */
 /* Pools: workers behind one interface. Kinds so far:
  *
- *   threads     functions of this program, by name (rmd_pool_call) or by pointer (task.h), on threads
+ *   threads     functions of this program, by name (rmd_pool_call) or by pointer (task.h)
  *   programs    each task is an external program of its own (rmd_pool_exec)
  *
  *     rmd_pool *pool;
@@ -12,9 +12,9 @@
  *     err = rmd_pool_drain(pool, RMD_FOREVER);
  *     err = rmd_pool_free(pool);
  *
- * All calls may be made from any thread. In a process made by fork() from the one that
- * opened the pool they answer RMD_EFORKED. The library installs no signal handler; pools of programs
- * need SIGCHLD not to be ignored. */
+ * All calls may be made from any thread. In a process made by fork() from the one that opened the
+ * pool they answer RMD_EFORKED. The library installs no signal handler; pools of programs need
+ * SIGCHLD not to be ignored. */
 #ifndef REMUDA_POOL_H
 #define REMUDA_POOL_H
 
@@ -41,12 +41,14 @@ typedef struct rmd_pool_options {
                          * worker keeps up to 256 */
     /* threads: */
     int (*start)(void *arg); /* runs on each worker before its first task; < 0: the pool does not
-                              * open, with that error. Tasks then run on workers only, and not on
-                              * other threads that wait for them. NULL: nothing to do */
+                              * open, with that error. (Workers that take the place of others
+                              * later run it, too; if it fails there, there are no more of them.)
+                              * With it, tasks run on workers only, and not on other threads that
+                              * wait for them. NULL: nothing to do */
     void (*end)(void *arg);  /* runs on each worker whose start has succeeded, last */
     void *arg;               /* of these two; borrowed until the pool is drained */
     size_t stack_bytes;      /* of each worker; reserved, not taken; 0: 64 MiB; at least
-                              * 128 KiB */
+                              * 128 KiB, at most 1 TiB */
     /* programs: */
     rmd_loop *loop;            /* borrowed until the pool is freed: the pool lives on this loop,
                                 * whose thread starts programs and runs callbacks. NULL: the
@@ -61,20 +63,21 @@ typedef struct rmd_pool_options {
  * may be NULL; they are copied. Errors: RMD_EINVAL naming the part of kind that is not
  * understood, or an option that this kind has no use for; RMD_EGUARD (see rmd_start), RMD_ENOMEM,
  * RMD_EMFILE, RMD_EAGAIN; *pool is untouched then. The deadline is for kinds that must reach others
- * first, and for `start`, and then gives RMD_ETIMEDOUT. As long as a pool of programs is open, leave
- * SIGCHLD as it is, and do not wait for any child (waitpid(-1, …)): the ends of the programs are the
- * pool's. */
+ * first, and for `start`, and then gives RMD_ETIMEDOUT (or RMD_ECANCELED, when the thread's stop
+ * token fires); but a `start` that has begun is waited for. As long as a pool of programs is open,
+ * leave SIGCHLD as it is, and do not wait for any child (waitpid(-1, …)): the ends of the programs
+ * are the pool's. */
 RMD_API int rmd_pool_open(rmd_pool **pool, const char *kind, const rmd_pool_options *options,
                           rmd_deadline deadline) RMD_NODISCARD;
 
 /* Calls a function of the table (function.h) by its name: rmd_pool_call(pool, &future, "add",
  * RMD_ARGS(1, 2), NULL). The arguments are encoded, so that whatever they were made of may go when
- * this returns; limits: see value.h. Arguments that the function does not take make the task fail,
- * with RMD_EINVAL, before its body runs. options as for rmd_submit() (task.h), may be NULL. *future gets
- * the handle, to be freed by the caller; future may be NULL when nobody wants it. Errors, with
- * *future untouched: RMD_ENOENT (no such function), RMD_EINVAL (arguments that cannot be encoded),
- * RMD_E2BIG, RMD_ENOTSUP (this kind
- * calls no functions), and those of rmd_submit(). Blocks while the queue is full. */
+ * this returns; limits: see value.h. Arguments that the function does not take make the task fail
+ * with RMD_EINVAL, and too many values with RMD_E2BIG, before its body runs. options as for
+ * rmd_submit() (task.h), may be NULL. *future gets the handle, to be freed by the caller; future
+ * may be NULL when nobody wants it. Errors, with *future untouched: RMD_ENOENT (no such function),
+ * RMD_EINVAL (arguments that cannot be encoded), RMD_E2BIG, RMD_ENOTSUP (this kind calls no
+ * functions), and those of rmd_submit(). Blocks while the queue is full. */
 RMD_API int rmd_pool_call(rmd_pool *pool, rmd_future **future, const char *function, rmd_args args,
                           const rmd_task_options *options) RMD_NODISCARD;
 
@@ -91,19 +94,19 @@ RMD_API int rmd_pool_exec(rmd_pool *pool, rmd_future **future, const rmd_command
  * accepted runs. Never blocks. */
 RMD_API int rmd_pool_close(rmd_pool *pool);
 
-/* Closes, and waits until all accepted work has ended. At the deadline the rest is
- * cancelled and waited for (as long as its kill ladders take; on threads, where nothing can be
- * killed, 2 s), and RMD_ETIMEDOUT is returned; so it is, with RMD_ECANCELED, when the thread's stop
- * token fires (stop.h). After 0 or one of these the pool owns no thread, child, descriptor or
- * temporary file, but for captured output that futures still hold. RMD_ESTUCK: tasks that were told
- * to stop still run, and rmd_error_detail() names them; call again. RMD_EDEADLK from a callback or a
- * task of the pool. Tasks that failed, and nobody looked at, are listed then: see
- * rmd_pool_overlooked(). Blocks. */
+/* Closes, and waits until all accepted work has ended. At the deadline the rest is cancelled and
+ * waited for (as long as its kill ladders take; on threads, where nothing can be killed, 2 s), and
+ * RMD_ETIMEDOUT is returned; so it is, with RMD_ECANCELED, when the thread's stop token fires
+ * (stop.h). After 0 or one of these the pool owns no thread, child, descriptor or temporary file,
+ * but for captured output that futures still hold. RMD_ESTUCK: tasks that were told to stop still
+ * run, and rmd_error_detail() names them; call again. RMD_EDEADLK from a callback or a task of the
+ * pool. Tasks that failed, and nobody looked at, are listed then: see rmd_pool_overlooked().
+ * Blocks. */
 RMD_API int rmd_pool_drain(rmd_pool *pool, rmd_deadline deadline);
 
-/* Cancels everything now and then drains. RMD_ETIMEDOUT (on threads RMD_ESTUCK, which names them), or
- * RMD_ECANCELED when the thread's stop token fired (stop.h): something is still being stopped; call
- * again. RMD_EDEADLK from a callback or a task of the pool. Blocks. */
+/* Cancels everything now and then drains. RMD_ETIMEDOUT (on threads RMD_ESTUCK, which names them),
+ * or RMD_ECANCELED when the thread's stop token fired (stop.h): something is still being stopped;
+ * call again. RMD_EDEADLK from a callback or a task of the pool. Blocks. */
 RMD_API int rmd_pool_abort(rmd_pool *pool, rmd_deadline deadline);
 
 /* Cancels what waits (queued_only) or everything; does not wait. Never blocks. */
@@ -119,8 +122,9 @@ RMD_API int rmd_pool_census(rmd_pool *pool, rmd_census *census);
 
 /* Calls fn for each task that did not end OK (nor CANCELLED), and whose error, outcome or failure
  * nobody asked for, before its future was freed or so far: with what it was, borrowed for the call.
- * The oldest 64 are kept; *more (unless NULL) is how many there are besides. Tasks of a group are not
- * among them. So far on threads only; RMD_ENOTSUP elsewhere. Never blocks, but for what fn does. */
+ * The oldest 64 are kept; *more (unless NULL) is how many there are besides. Tasks of a group are
+ * not among them. So far on threads only; RMD_ENOTSUP elsewhere. Never blocks, but for what fn
+ * does. */
 RMD_API int rmd_pool_overlooked(rmd_pool *pool, void (*fn)(void *ctx, const rmd_failure *failure),
                                 void *ctx, uint64_t *more);
 

@@ -35,7 +35,8 @@ RMD_API int rmd_promise_open(rmd_promise **promise, rmd_future **future, const c
 
 /* rmd_promise_set(promise, x): completes it with a value, copied; x as for RMD_VALUE() (value.h).
  * Errors: RMD_ETOOLATE (it was completed, or cancelled), RMD_ENOMEM (it is still to be completed),
- * RMD_EINVAL (NULL, or a value that cannot be encoded), RMD_EFORKED. Never blocks, but for what
+ * RMD_EINVAL (NULL, or a value that cannot be encoded), RMD_E2BIG (beyond the limits of
+ * rmd_value_decode(); also still to be completed), RMD_EFORKED. Never blocks, but for what
  * callbacks do. */
 #define rmd_promise_set(promise, x) rmd_promise_set_value(promise, RMD_VALUE(x))
 RMD_API int rmd_promise_set_value(rmd_promise *promise, rmd_value value);

@@ -20,13 +20,14 @@
  *     err = rmd_future_error(future);                    0, or what fit() returned
  *     rmd_future_free(future);
  *
- * Pointers stay in one process, so this is for pools of threads only. rmd_pool_call() (pool.h) calls
- * a function by its name, on every kind of pool.
+ * Pointers stay in one process, so this is for pools of threads only. rmd_pool_call() (pool.h)
+ * calls a function by its name, on every kind of pool.
  *
- * A task runs under the context (context.h) of whoever submitted it, as it was then, and its thread's
- * stop token (stop.h) is the task's own: whatever call of Remuda it sleeps in returns RMD_ECANCELED
- * when the task is cancelled, or hits a limit. A task that then returns RMD_ECANCELED is CANCELLED
- * (or TIMEOUT); one that finishes anyway has its own outcome. No thread is ever killed.
+ * A task runs under the context (context.h) of whoever submitted it, as it was then, and its
+ * thread's stop token (stop.h) is the task's own: whatever call of Remuda it sleeps in returns
+ * RMD_ECANCELED when the task is cancelled, or hits a limit. A task that then returns RMD_ECANCELED
+ * is CANCELLED (or TIMEOUT); one that finishes anyway has its own outcome. No thread is ever
+ * killed.
  *
  * Waiting inside a task for tasks and groups never deadlocks: the waiting thread runs what it waits
  * for itself, if that has not begun, and nothing else; if it has begun elsewhere, another worker
@@ -44,9 +45,9 @@ RMD_BEGIN
 
 typedef struct rmd_pool rmd_pool;
 
-/* The body of a task: 0 when it has succeeded; a negative code, of RMD_ERRORS or below -1000 of your
- * own, when it has failed. rmd_error_detail(), as it is when it returns a code, goes with it: set it
- * by rmd_fail(). */
+/* The body of a task: 0 when it has succeeded; a negative code, of RMD_ERRORS or below -1000 of
+ * your own, when it has failed. rmd_error_detail(), as it is when it returns a code, goes with it:
+ * set it by rmd_fail(). */
 typedef int rmd_task_fn(void *arg);
 
 /* Tasks of a higher priority start first. Within one, in the order of submission. */
@@ -82,8 +83,8 @@ typedef struct rmd_task {
 } rmd_task;
 
 /* Submits n tasks with the same options, at a fraction of the cost of one by one. futures: an array
- * of n, or NULL when nobody wants them (give them a group then). Returns how many were accepted, the
- * first of them: fewer than n, with an error told by rmd_error_detail() only, when one of the
+ * of n, or NULL when nobody wants them (give them a group then). Returns how many were accepted,
+ * the first of them: fewer than n, with an error told by rmd_error_detail() only, when one of the
  * reasons above came up on the way; a negative code when that was so for the first one. */
 RMD_API int64_t rmd_submit_many(rmd_pool *pool, rmd_future **futures, const rmd_task *tasks,
                                 size_t n, const rmd_task_options *options) RMD_NODISCARD;
@@ -100,7 +101,8 @@ RMD_API int rmd_then(rmd_pool *pool, rmd_future **future, rmd_future *first, rmd
 
 /* Has the running task been told to stop? One load: for loops that compute. */
 RMD_API bool rmd_task_cancelled(void);
-/* Its number, see rmd_future_id(); which attempt it is, from 1; its name, borrowed until it ends. */
+/* Its number, see rmd_future_id(); which attempt it is, from 1; its name, borrowed until it
+ * ends. */
 RMD_API uint64_t rmd_task_id(void);
 RMD_API unsigned rmd_task_attempt(void);
 RMD_API const char *rmd_task_name(void);
@@ -108,10 +110,11 @@ RMD_API const char *rmd_task_name(void);
  * while they run a task that they wait for. */
 RMD_API const char *rmd_worker_name(void);
 
-/* For the block that follows: the task does nothing but wait for something that is not Remuda's, a
- * slow system call, say. Another worker takes its place meanwhile, at most as many in all as the pool
- * has workers; beyond that, and outside of tasks, it is just a block. Left by running out of it, by
- * break, return or goto, but not by longjmp(). */
+/* For the block that follows: the task does nothing but wait, and not for tasks or groups, of which
+ * pools know by themselves, nor for the end of another pool: for an event, an item of a queue, a
+ * slow system call, say. Another worker takes its place meanwhile, at most as many in all as the
+ * pool has workers; beyond that, and outside of tasks, it is just a block. Left by running out of
+ * it, by break, return or goto, but not by longjmp(). */
 #define RMD_BLOCKING RMDI_BLOCKING(__COUNTER__)
 
 /* For languages without such blocks: between these two, on the same thread. They may be nested. */

@@ -279,7 +279,8 @@ RMD_END
 
 #ifdef __cplusplus
 
-/* ---- the same in C++: overloads, and lists that live to the end of the full expression ---- */
+/* ---- the same in C++, by overloads. RMD_LIST_OF, RMD_MAP_OF and RMD_PAIR are C's: here, an array
+ * and rmd_list() or rmd_map_value() ---- */
 
 #define RMDI_CXX_INT(type)                       \
     static inline rmd_value rmd_value_of(type x) \

@@ -40,7 +40,7 @@ const char *rmd_strerror(int code)
     case name: return sentence;
         RMD_ERRORS(SENTENCE)
 #undef SENTENCE
-    default: return "an unknown error code";
+    default: return code < -1000 ? "an error of the program's own" : "an unknown error code";
     }
 }
 

@@ -36,11 +36,13 @@ TEST(codes_that_do_not_exist_are_answered_too)
 {
     CHECK_STR(rmd_error_name(0), "RMD_OK");
     CHECK_STR(rmd_strerror(0), "success");
-    static const int unknown[] = { 1, -1 - CODES, INT32_MIN, INT32_MAX };
+    static const int unknown[] = { 1, -1 - CODES, -1000, INT32_MAX };
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
         CHECK_STR(rmd_error_name(unknown[i]), "RMD_E?");
         CHECK_STR(rmd_strerror(unknown[i]), "an unknown error code");
     }
+    CHECK_STR(rmd_strerror(-1001), "an error of the program's own");
+    CHECK_STR(rmd_strerror(INT32_MIN), "an error of the program's own");
 }
 
 static void *fail_elsewhere(void *arg)

@@ -219,6 +219,8 @@ static bool put_plain(writer *w, const rmd_value *v)
 
 static int put_string(writer *w, unsigned major, rmd_bytes bytes)
 {
+    if (!bytes.data && bytes.len)
+        return rmdi_fail(RMD_EINVAL, "%zu bytes at NULL cannot be encoded", bytes.len);
     if (major == TEXT) {
         size_t bad = rmdi_text_check(bytes.data, bytes.len);
         if (bad < bytes.len)

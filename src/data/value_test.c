@@ -305,3 +305,11 @@ TEST(a_shown_value_is_cut_between_characters)
     CHECK_EQ(rmd_value_format(&levels[69], text, sizeof text), RMD_E2BIG);
     CHECK_STR(text, "");
 }
+
+TEST(bytes_that_are_nowhere_are_refused)
+{
+    char to[16];
+    rmd_value value = RMD_VALUE(((rmd_bytes){ NULL, 5 }));
+    CHECK_EQ(rmd_value_encode(&value, to, sizeof to), RMD_EINVAL);
+    CHECK_CONTAINS(rmd_error_detail(), "5 bytes at NULL");
+}

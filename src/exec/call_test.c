@@ -236,7 +236,7 @@ TEST(the_body_decides_what_becomes_of_the_call)
               "RMD_EINVAL b returned 3; a body returns 0, or a negative code");
     CHECK_STR(outcome(&function, RMD_ARGS("bad")),
               "RMD_EINVAL b: the result: a text of 1 bytes: byte 0 is not UTF-8");
-    CHECK_STR(outcome(&function, RMD_ARGS("unknown")), "RMD_E? b: an unknown error code");
+    CHECK_STR(outcome(&function, RMD_ARGS("unknown")), "RMD_E? b: an error of the program's own");
 }
 
 static int look_around(rmd_call *call)

@@ -3,6 +3,8 @@
  * `ended` and wakes one who waits. The lock is held for that, and in free() while the entries are
  * unhooked: an entry that cannot be unhooked any more is being run, waits for the lock, and frees
  * itself. The last reference, of the owner or an entry, frees the whole. */
+#include "exec/completions.h"
+
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/list.h"
@@ -12,13 +14,12 @@
 #include "sync/condition.h"
 #include "sync/lock.h"
 
-#include <remuda/completions.h>
-
 typedef struct entry {
     rmdi_link link; /* in pending or ended */
     rmdi_on_end hook;
     rmd_completions *completions;
     rmd_future *future;
+    uint64_t tag; /* whatever came with it */
 } entry;
 
 struct rmd_completions {
@@ -75,7 +76,7 @@ static int check_process(const rmd_completions *c)
     return rmdi_fail(RMD_EFORKED, "the completions belong to the process that opened them");
 }
 
-int rmd_completions_add(rmd_completions *c, rmd_future *future)
+int rmdi_completions_add(rmd_completions *c, rmd_future *future, uint64_t tag)
 {
     if (!c)
         return rmdi_fail(RMD_EINVAL, "completions: none were given");
@@ -87,7 +88,9 @@ int rmd_completions_add(rmd_completions *c, rmd_future *future)
     entry *e = rmdi_alloc(sizeof *e);
     if (!e)
         return rmdi_fail_memory();
-    *e = (entry){ .hook = { .fn = on_end, .ctx = e }, .completions = c, .future = future };
+    *e = (entry){
+        .hook = { .fn = on_end, .ctx = e }, .completions = c, .future = future, .tag = tag
+    };
     rmdi_lock_enter(&c->lock);
     rmdi_list_append(&c->pending, &e->link);
     c->left++;
@@ -97,6 +100,11 @@ int rmd_completions_add(rmd_completions *c, rmd_future *future)
     else
         note_end(e); /* it has ended before */
     return 0;
+}
+
+int rmd_completions_add(rmd_completions *c, rmd_future *future)
+{
+    return rmdi_completions_add(c, future, 0);
 }
 
 static int add_all(rmd_completions *c, rmd_future *const *futures, size_t n)
@@ -155,8 +163,8 @@ void rmd_completions_free(rmd_completions *c)
 
 /* ---- the next one ---- */
 
-/* One that has not begun, held; NULL: there is none. The first is put last, so that each is come by.
- * With the lock held. */
+/* One that has not begun, held; NULL: there is none. The first is put last, so that each is come
+ * by. With the lock held. */
 static rmd_future *candidate(rmd_completions *c)
 {
     rmdi_link *first = c->pending.next;
@@ -216,19 +224,21 @@ static int wait_for_one(rmd_completions *c, rmd_deadline deadline)
     return rmdi_list_empty(&c->ended) ? err : 0;
 }
 
-static rmd_future *take(rmd_completions *c)
+static rmd_future *take(rmd_completions *c, uint64_t *tag)
 {
     rmdi_link *link = rmdi_list_take_first(&c->ended);
     if (!link)
         return NULL;
     rmd_future *future = of_link(link)->future;
+    *tag = of_link(link)->tag;
     rmdi_free(of_link(link));
     if (--c->left == 0)
         rmdi_condition_notify_all(&c->changed); /* who waits for another one waits in vain */
     return future;
 }
 
-int rmd_completions_next(rmd_completions *c, rmd_future **future, rmd_deadline deadline)
+int rmdi_completions_next(rmd_completions *c, rmd_future **future, uint64_t *tag,
+                          rmd_deadline deadline)
 {
     if (!c || !future)
         return rmdi_fail(RMD_EINVAL, "completions: they, and a place for a future, must be given");
@@ -237,7 +247,7 @@ int rmd_completions_next(rmd_completions *c, rmd_future **future, rmd_deadline d
         return err;
     rmdi_lock_enter(&c->lock);
     err = wait_for_one(c, deadline);
-    rmd_future *next = take(c);
+    rmd_future *next = take(c, tag);
     size_t left = c->left;
     rmdi_lock_release(&c->lock);
     if (next) {
@@ -245,8 +255,14 @@ int rmd_completions_next(rmd_completions *c, rmd_future **future, rmd_deadline d
         return 0;
     }
     if (err < 0)
-        return rmdi_fail(err, "%zu futures have not ended", left);
+        return rmdi_fail(err, "%zu future%s not ended", left, left == 1 ? " has" : "s have");
     return rmdi_fail(RMD_ENOENT, "all futures have been given out");
+}
+
+int rmd_completions_next(rmd_completions *c, rmd_future **future, rmd_deadline deadline)
+{
+    uint64_t tag;
+    return rmdi_completions_next(c, future, &tag, deadline);
 }
 
 size_t rmd_completions_left(const rmd_completions *completions)

@@ -380,7 +380,7 @@ TEST(what_waits_for_a_place_or_an_end_wakes_when_it_is_told_to_stop)
     CHECK_CONTAINS(rmd_error_detail(), "1 tasks are queued");
     CHECK_EQ(rmd_future_wait(runs, RMD_FOREVER), RMD_ECANCELED);
     CHECK_EQ(rmd_group_wait(group, RMD_FOREVER), RMD_ECANCELED);
-    CHECK_CONTAINS(rmd_error_detail(), "1 tasks of the group");
+    CHECK_CONTAINS(rmd_error_detail(), "1 task of the group");
     rmd_stop_set(NULL);
     CHECK_EQ(rmd_pool_abort(pool, soon()), 0);
     rmd_future_free(runs);

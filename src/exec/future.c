@@ -3,29 +3,30 @@
  *
  * One begins, one ends
  * --------------------
- * A task that waits for its start is claimed by compare-and-swap from QUEUED to RUNNING: by a worker
- * that runs it, a thread that waits for it and runs it itself, a cancel, a limit. One of them wins,
- * and whoever has won ends it; so there is one outcome, published once. The others find it claimed.
+ * A task that waits for its start is claimed by compare-and-swap from QUEUED to RUNNING: by a
+ * worker that runs it, a thread that waits for it and runs it itself, a cancel, a limit. One of
+ * them wins, and whoever has won ends it; so there is one outcome, published once. The others find
+ * it claimed.
  *
  * No waiter, callback or cancel is lost
  * -------------------------------------
- * The end is one compare-and-swap to ENDED, as long as WAITED, CANCEL and LATE are not set. Who waits, or
- * brings a callback, does so with the brief lock of `waits` held, sets WAITED there, and sees in the
- * same operation whether it has ended. Both are operations on one word, so one of the two comes
- * first: either the end finds WAITED, and goes the long way through the brief lock, where it finds
- * the entry; or the other finds ENDED, and does not wait.
+ * The end is one compare-and-swap to ENDED, as long as WAITED, CANCEL and LATE are not set. Who
+ * waits, or brings a callback, does so with the brief lock of `waits` held, sets WAITED there, and
+ * sees in the same operation whether it has ended. Both are operations on one word, so one of the
+ * two comes first: either the end finds WAITED, and goes the long way through the brief lock, where
+ * it finds the entry; or the other finds ENDED, and does not wait.
  *
- * CANCEL and LATE are set with the brief lock held, too, and the stop token of the task that runs is fired
- * before that is left. An end that finds one of them enters the lock before it goes on; so the token, on
- * the stack of the thread that runs the task, is there as long as somebody fires it. An end that
- * comes first makes the cancel find ENDED.
+ * CANCEL and LATE are set with the brief lock held, too, and the stop token of the task that runs
+ * is fired before that is left. An end that finds one of them enters the lock before it goes on; so
+ * the token, on the stack of the thread that runs the task, is there as long as somebody fires it.
+ * An end that comes first makes the cancel find ENDED.
  *
  * Callbacks
  * ---------
  * run in rounds, one at a time, each taking the first from the list until none is left. ROUND says
- * that there is one, or will be; who adds a callback to an ended future without one begins it. It is
- * changed with the brief lock held, as `callbacks` is. What is ours runs right at the end, on the
- * thread that ends the task, and stands first in the list.
+ * that there is one, or will be; who adds a callback to an ended future without one begins it. It
+ * is changed with the brief lock held, as `callbacks` is. What is ours runs right at the end, on
+ * the thread that ends the task, and stands first in the list.
  *
  * References
  * ----------
@@ -88,7 +89,8 @@ bool rmdi_future_claim(rmd_future *future, bool held)
     uint32_t word = rmd_atomic_load(&future->word, RMD_RELAXED);
     uint32_t not = RMDI_FUTURE_STATE | (held ? 0 : RMDI_FUTURE_HELD);
     while (!(word & not ))
-        /* Acquire: what the submitter has written; relaxed if it fails, for nothing is used then. */
+        /* Acquire: what the submitter has written; relaxed if it fails, for nothing is used then.
+         */
         if (rmd_atomic_cas_weak(&future->word, &word, word | RMDI_FUTURE_RUNNING, RMD_ACQUIRE,
                                 RMD_RELAXED))
             return true;

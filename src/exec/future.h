@@ -51,7 +51,6 @@ enum {
     RMDI_FUTURE_SEEN = 1 << 8,    /* somebody has asked what became of it */
     RMDI_FUTURE_HELD = 1 << 9,    /* it must not begin yet */
     RMDI_FUTURE_ROUND = 1 << 10,  /* its callbacks are being run, or will be */
-    RMDI_FUTURE_FRAMED = 1 << 11, /* it runs, and where is known: of the kind */
     RMDI_FUTURE_REF = 1 << 12,    /* one reference */
 };
 
@@ -78,8 +77,8 @@ struct rmd_future {
     rmdi_link group_link;
 };
 
-/* id: of rmdi_future_next_ids(). refs: 2 when the user has a handle, 1 when not. flags: 0, HELD, or ROUND: a round of callbacks
- * will come in any case. */
+/* id: of rmdi_future_next_ids(). refs: 2 when the user has a handle, 1 when not. flags: 0, HELD, or
+ * ROUND: a round of callbacks will come in any case. */
 void rmdi_future_init(rmd_future *future, const rmdi_future_ops *ops, uint64_t id, void *ctx,
                       unsigned refs, uint32_t flags);
 
@@ -96,11 +95,11 @@ static inline bool rmdi_future_ended(const rmd_future *future)
     return (rmd_atomic_load(&future->word, RMD_ACQUIRE) & RMDI_FUTURE_STATE) == RMDI_FUTURE_ENDED;
 }
 
-/* From QUEUED to RUNNING: whoever does that, alone, begins it, or ends it. held: also if it must not
- * begin yet. */
+/* From QUEUED to RUNNING: whoever does that, alone, begins it, or ends it. held: also if it must
+ * not begin yet. */
 bool rmdi_future_claim(rmd_future *future, bool held);
-/* A task that was born claimed, so that whoever has come to know it could only tell it to stop, may be
- * begun from now on. False: it was told to stop, stays claimed, and is to be ended. */
+/* A task that was born claimed, so that whoever has come to know it could only tell it to stop, may
+ * be begun from now on. False: it was told to stop, stays claimed, and is to be ended. */
 bool rmdi_future_offer(rmd_future *future);
 /* Back again, for another attempt. */
 void rmdi_future_unclaim(rmd_future *future);
@@ -109,8 +108,8 @@ void rmdi_future_unclaim(rmd_future *future);
  * was called meanwhile, which keeps it from ending. */
 bool rmdi_future_tell(rmd_future *future, bool late, void (*fire)(rmd_future *future));
 
-/* For another attempt: forgets that a limit has told it to stop, and calls reset(future), which keeps
- * others from telling it meanwhile. False: somebody else has told it, too. */
+/* For another attempt: forgets that a limit has told it to stop, and calls reset(future), which
+ * keeps others from telling it meanwhile. False: somebody else has told it, too. */
 bool rmdi_future_renew(rmd_future *future, void (*reset)(rmd_future *future));
 
 /* Publishes the end: everything about it is complete. By whoever has claimed it (or whose kind
@@ -149,8 +148,8 @@ void rmdi_group_enter(rmd_group *group, rmd_future *future);
 void rmdi_group_enter_many(rmd_group *group, rmd_future *const *futures, size_t n);
 /* It was not accepted after all. */
 void rmdi_group_undo(rmd_future *future);
-/* When one ends: rmdi_future_publish() is called under the group's lock, so that nobody sees the one
- * without the other. Returns what that returned. */
+/* When one ends: rmdi_future_publish() is called under the group's lock, so that nobody sees the
+ * one without the other. Returns what that returned. */
 unsigned rmdi_group_leave(rmd_future *future, rmd_outcome outcome, int error);
 /* Several that have been published, and that nobody but the group can have looked at. */
 void rmdi_group_leave_many(rmd_group *group, rmd_future *const *futures, size_t n);

@@ -66,8 +66,8 @@ int rmdi_future_wait_parked(rmd_future *future, rmd_deadline deadline)
 }
 
 /* It may take any time, so only who has that helps: without a deadline, and, outside of the pool,
- * without anybody who may tell it to stop, or another task that may end earlier. (A worker helps also
- * then: if all of them slept there would be nobody left.) */
+ * without anybody who may tell it to stop, or another task that may end earlier. (A worker helps
+ * also then: if all of them slept there would be nobody left.) */
 bool rmdi_future_help(rmd_future *future, rmd_deadline deadline, bool any)
 {
     if (!future->ops->help || deadline.ns != RMD_FOREVER.ns)

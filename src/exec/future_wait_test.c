@@ -152,4 +152,7 @@ TEST(waits_that_nest_too_deep_for_all_stacks_are_refused_and_not_silent)
     options.stack_bytes = 1000;
     CHECK_EQ(rmd_pool_open(&pool, "threads:2", &options, soon()), RMD_EINVAL);
     CHECK_CONTAINS(rmd_error_detail(), "stack_bytes is 1000");
+    options.stack_bytes = SIZE_MAX;
+    CHECK_EQ(rmd_pool_open(&pool, "threads:2", &options, soon()), RMD_EINVAL);
+    CHECK_CONTAINS(rmd_error_detail(), "stack_bytes is 18446744073709551615");
 }

@@ -29,6 +29,12 @@ static int check_process(const rmd_group *group)
     return rmdi_fail(RMD_EFORKED, "the group belongs to the process that opened it");
 }
 
+static int refuse_unended(int err, uint64_t left)
+{
+    return rmdi_fail(err, "%llu task%s of the group %s not ended", (unsigned long long)left,
+                     left == 1 ? "" : "s", left == 1 ? "has" : "have");
+}
+
 int rmd_group_open(rmd_group **group)
 {
     if (!group)
@@ -36,8 +42,12 @@ int rmd_group_open(rmd_group **group)
     rmd_group *g = rmdi_alloc_zeroed(sizeof *g);
     if (!g)
         return rmdi_fail_memory();
-    rmdi_list_init(&g->members);
     g->process = rmdi_process_mark();
+    if (!g->process) {
+        rmdi_free(g);
+        return rmdi_fail_memory();
+    }
+    rmdi_list_init(&g->members);
     *group = g;
     return 0;
 }
@@ -213,7 +223,7 @@ static int wait_parked(rmd_group *group, rmd_deadline deadline)
     uint64_t left = left_in(group);
     if (!left || err == RMD_EDEADLK)
         return left ? err : 0;
-    return rmdi_fail(err, "%llu tasks of the group have not ended", (unsigned long long)left);
+    return refuse_unended(err, left);
 }
 
 int rmd_group_wait(rmd_group *group, rmd_deadline deadline)
@@ -235,8 +245,8 @@ int rmd_group_wait(rmd_group *group, rmd_deadline deadline)
 
 /* ---- cancel, census, end ---- */
 
-/* The first member, held, and put last; NULL: it is not one of those that run, or do not, as wanted,
- * or there is none. */
+/* The first member, held, and put last; NULL: it is not one of those that run, or do not, as
+ * wanted, or there is none. */
 static rmd_future *next_member(rmd_group *group, bool runs)
 {
     rmd_future *future = NULL;
@@ -300,8 +310,7 @@ int rmd_group_free(rmd_group *group)
     rmd_census census;
     rmd_group_census(group, &census);
     if (census.queued)
-        return rmdi_fail(RMD_EBUSY, "%llu tasks of the group have not ended",
-                         (unsigned long long)census.queued);
+        return refuse_unended(RMD_EBUSY, census.queued);
     rmdi_free(group);
     return 0;
 }

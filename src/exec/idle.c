@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /* Why no work is left lying while workers sleep
  * ---------------------------------------------
- * Who is about to sleep enters the list, ends its search, passes a fence, and looks once more whether
- * there is anything to be found; only then it sleeps. Who has something lets it be found, passes a
- * fence, and looks whether anybody searches, and whether anybody sleeps. Both fences are sequentially
- * consistent, so one of the two sees the other:
- *   - If the sleeper's look comes to nothing, the teller sees it in the list, and that it does not
- *     search; it wakes somebody, this one or another, unless somebody else searches.
- *   - Somebody who searches has yet to end it. Either it does so to sleep, and looks once more after
- *     the fence: then it finds what there is. Or it has found something, this or another thing; then,
- *     if nobody else searches, it passes a fence, too, looks whether there is more, and tells.
+ * Who is about to sleep enters the list, ends its search, passes a fence, and looks once more
+ * whether there is anything to be found; only then it sleeps. Who has something lets it be found,
+ * passes a fence, and looks whether anybody searches, and whether anybody sleeps. Both fences are
+ * sequentially consistent, so one of the two sees the other:
+ *   - If the sleeper's look comes to nothing, the teller sees it in the list, and that it does
+ *     not search; it wakes somebody, this one or another, unless somebody else searches.
+ *   - Somebody who searches has yet to end it. Either it does so to sleep, and looks once more
+ *     after the fence: then it finds what there is. Or it has found something, this or another
+ *     thing; then, if nobody else searches, it passes a fence, too, looks whether there is more,
+ *     and tells.
  * So one search is on its way as long as there is something and somebody sleeps, and a burst of a
- * thousand tells costs one wake-up and not a thousand; the woken wake each other, as long as there is
- * more than they can do.
+ * thousand tells costs one wake-up and not a thousand; the woken wake each other, as long as
+ * there is more than they can do.
  *
- * Who is woken searches from the moment it was fired, before it runs: the next teller wakes nobody
- * for the same thing. It is counted by the one who fires it, in the list's brief section. The one who
- * was about to sleep, and then found something itself, searches again, fired meanwhile or not: of
- * two things a teller may have seen it search, and so woken nobody; it takes one, and then has to
- * tell of the other.
+ * Who is woken searches from the moment it was fired, before it runs: the next teller wakes
+ * nobody for the same thing. It is counted by the one who fires it, in the list's brief section.
+ * The one who was about to sleep, and then found something itself, searches again, fired
+ * meanwhile or not: of two things a teller may have seen it search, and so woken nobody; it takes
+ * one, and then has to tell of the other.
  *
  * The last to have gone to sleep is the first to be woken: its caches are the warmest.
  *
- * Source: D. Vyukov's eventcount, and the wake-up rule of Go's scheduler (runtime/proc.go, "Worker
- * thread parking/unparking"). (Not base/fence.h: who has found something would have to pass the heavy
- * one, for each burst.) */
+ * Source: D. Vyukov's eventcount, and the wake-up rule of Go's scheduler (runtime/proc.go,
+ * "Worker thread parking/unparking"). (Not base/fence.h: who has found something would have to
+ * pass the heavy one, for each burst.) */
 #include "exec/idle.h"
 
 /* With the list entered, which is left. */

@@ -12,8 +12,8 @@ typedef struct rmdi_idle {
                                      * has been woken to do so */
 } rmdi_idle;
 
-/* There is something to be found: to be called after it can be. Wakes one who sleeps, if there is one
- * and nobody searches. A few loads otherwise. False: nobody sleeps, and nobody searches. */
+/* There is something to be found: to be called after it can be. Wakes one who sleeps, if there is
+ * one and nobody searches. A few loads otherwise. False: nobody sleeps, and nobody searches. */
 bool rmdi_idle_tell(rmdi_idle *idle);
 
 /* Wakes all, to look at something else. */
@@ -27,8 +27,9 @@ bool rmdi_idle_search(rmdi_idle *idle, uint32_t limit);
  * more. */
 bool rmdi_idle_found(rmdi_idle *idle);
 
-/* Sleeps until told, if find_none(ctx) says, after it has been announced, that there is still nothing
- * to be found. searching: the caller searches, and ends it. When it returns, the caller searches. */
+/* Sleeps until told, if find_none(ctx) says, after it has been announced, that there is still
+ * nothing to be found. searching: the caller searches, and ends it. When it returns, the caller
+ * searches. */
 void rmdi_idle_sleep(rmdi_idle *idle, bool searching, bool (*find_none)(void *ctx), void *ctx);
 
 #endif

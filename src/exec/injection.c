@@ -23,8 +23,8 @@ uint32_t rmdi_injection_all(const rmdi_injection *injection)
     return all;
 }
 
-/* Relaxed: the lock orders it for those who enter, and to the others it is a hint; who must not miss
- * it passes a fence (idle.c). */
+/* Relaxed: the lock orders it for those who enter, and to the others it is a hint; who must not
+ * miss it passes a fence (idle.c). */
 static void set_len(rmdi_injection *injection, unsigned priority, uint32_t len)
 {
     rmd_atomic_store(&injection->lens[priority], len, RMD_RELAXED);

@@ -3,9 +3,9 @@
  * worker's own deque. One list per priority, in the order of submission, under one brief lock; any
  * task can be taken out of the middle at once, so one that is cancelled takes no place any more.
  *
- * Workers take several at a time, so the lock is the submitters' most of the time. That is the whole
- * argument: everything but the lengths is guarded by the lock, and those are written under it, and
- * read without as hints. */
+ * Workers take several at a time, so the lock is the submitters' most of the time. That is the
+ * whole argument: everything but the lengths is guarded by the lock, and those are written under
+ * it, and read without as hints. */
 #ifndef RMDI_EXEC_INJECTION_H
 #define RMDI_EXEC_INJECTION_H
 

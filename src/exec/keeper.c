@@ -182,7 +182,7 @@ static rmdi_task *take_task(rmdi_programs *pool)
         pool->census.running++;
         task->state = RMDI_TASK_RUNNING;
         rmdi_future_claim(&task->future, false); /* for rmd_future_state() */
-        rmdi_task_arm(task); /* the limit of its waiting is over */
+        rmdi_task_arm(task);                     /* the limit of its waiting is over */
         rmdi_condition_notify_all(&pool->place);
     }
     rmdi_lock_release(&pool->lock);

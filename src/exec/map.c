@@ -1,25 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* A map is a window over futures: a ring of those that were submitted and have not been through the
- * sink. Producer and sink run on the calling thread, between its waits. */
+/* A map is a window over futures: places for those that were submitted and have not been through
+ * the sink. In order, the places are a ring; as completed, those that are free are on a list.
+ * Producer and sink run on the calling thread, between its waits. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "exec/census.h"
+#include "exec/completions.h"
 #include "exec/future.h"
+#include "sync/self.h"
 
-#include <remuda/completions.h>
 #include <remuda/map.h>
+#include <remuda/stop.h>
 #include <stdio.h>
 
 enum { WINDOW_PER_WORKER = 4, WINDOW_MAX = 1 << 24 };
 
 typedef struct slot {
     rmd_future *future; /* NULL: free */
-    uint64_t index;
+    uint64_t index;     /* of the task; of a free one, as completed: of the next free place */
 } slot;
 
 struct rmd_map_task {
     rmd_pool *pool;
     const rmd_task_options *options;
+    rmd_deadline deadline;
     rmd_future *future; /* NULL: none was given yet */
 };
 
@@ -28,7 +32,8 @@ typedef struct map {
     const rmd_map_options *options;
     rmd_task_options task_options;
     rmd_completions *ends; /* as completed: who has ended */
-    slot *ring;            /* in order: index % window; as completed: any free one */
+    slot *slots;
+    size_t free; /* as completed: the first free place; window: there is none */
     size_t window, under_way;
     uint64_t submitted, given; /* given: in order, the next to be given out */
     bool produced;             /* there are no more */
@@ -49,28 +54,52 @@ static int refuse_second(const rmd_map_task *task)
     return 0;
 }
 
+/* How long a task may wait for room in the queue: not beyond the map's deadline. */
+static int64_t room_ms(int64_t full_ms, rmd_deadline deadline)
+{
+    if (full_ms < 0 || deadline.ns == RMD_FOREVER.ns)
+        return full_ms;
+    int64_t left = rmd_deadline_left_ms(deadline);
+    if (full_ms > 0 && full_ms < left)
+        return full_ms;
+    return left > 0 ? left : -1;
+}
+
+static int given(const rmd_map_task *task, int err)
+{
+    if (err == RMD_EFULL && rmd_deadline_passed(task->deadline))
+        return rmdi_fail(RMD_ETIMEDOUT, "map: the queue was full until the deadline");
+    return err < 0 ? err : 1;
+}
+
 int rmd_map_call(rmd_map_task *task, const char *function, rmd_args args)
 {
     int err = refuse_second(task);
-    if (err == 0)
-        err = rmd_pool_call(task->pool, &task->future, function, args, task->options);
-    return err < 0 ? err : 1;
+    if (err < 0)
+        return err;
+    return given(task, rmd_pool_call(task->pool, &task->future, function, args, task->options));
 }
 
 int rmd_map_submit(rmd_map_task *task, rmd_task_fn *fn, void *arg)
 {
     int err = refuse_second(task);
-    if (err == 0)
-        err = rmd_submit(task->pool, &task->future, fn, arg, task->options);
-    return err < 0 ? err : 1;
+    if (err < 0)
+        return err;
+    return given(task, rmd_submit(task->pool, &task->future, fn, arg, task->options));
 }
 
 int rmd_map_exec(rmd_map_task *task, const rmd_command *command)
 {
     int err = refuse_second(task);
-    if (err == 0)
-        err = rmd_pool_exec(task->pool, &task->future, command);
-    return err < 0 ? err : 1;
+    if (err < 0)
+        return err;
+    rmd_command in_time;
+    if (command && command->size == sizeof *command) { /* else it is refused as it is */
+        in_time = *command;
+        in_time.full_ms = room_ms(command->full_ms, task->deadline);
+        command = &in_time;
+    }
+    return given(task, rmd_pool_exec(task->pool, &task->future, command));
 }
 
 /* ---- the window ---- */
@@ -83,38 +112,69 @@ static void fail(map *m, int err)
     m->err = err;
     snprintf(m->detail, sizeof m->detail, "%s", rmd_error_detail());
     for (size_t i = 0; i < m->window; i++)
-        if (m->ring[i].future)
-            (void)!rmd_future_cancel(m->ring[i].future);
+        if (m->slots[i].future)
+            (void)!rmd_future_cancel(m->slots[i].future);
 }
 
-static slot *free_slot(map *m)
+/* There is one: fewer are under way than there are places. */
+static slot *take_place(map *m)
 {
-    size_t i = m->submitted % m->window;
-    while (m->ring[i].future)
-        i = (i + 1) % m->window;
-    return &m->ring[i];
+    if (!m->ends)
+        return &m->slots[m->submitted % m->window];
+    slot *s = &m->slots[m->free];
+    m->free = s->index;
+    return s;
+}
+
+static void free_place(map *m, slot *s)
+{
+    s->future = NULL;
+    m->under_way--;
+    if (!m->ends)
+        return;
+    s->index = m->free;
+    m->free = (size_t)(s - m->slots);
 }
 
 static void take(map *m, rmd_future *future)
 {
-    slot *s = free_slot(m);
+    slot *s = take_place(m);
     *s = (slot){ .future = future, .index = m->submitted++ };
     m->under_way++;
-    int err = m->ends ? rmd_completions_add(m->ends, future) : 0;
+    int err = m->ends ? rmdi_completions_add(m->ends, future, (uint64_t)(s - m->slots)) : 0;
     if (err < 0) { /* it cannot be waited for with the others: now, then */
         fail(m, err);
         (void)!rmd_future_wait(future, RMD_FOREVER);
+        rmdi_census_add(&m->census, rmd_future_outcome(future));
         rmd_future_free(future);
-        s->future = NULL;
-        m->under_way--;
+        free_place(m, s);
     }
 }
 
-/* Asks for one more. */
-static void produce(map *m)
+/* Is there time for one more? While all that was submitted ends sooner than it is given out, no
+ * wait says so. */
+static int look_at_time(const map *m, rmd_deadline deadline)
 {
-    rmd_map_task task = { .pool = m->pool, .options = &m->task_options };
-    int err = m->options->next(m->options->ctx, &task);
+    if (m->submitted && rmd_deadline_passed(deadline))
+        return rmdi_fail(RMD_ETIMEDOUT, "map: the deadline passed after %llu tasks",
+                         (unsigned long long)m->submitted);
+    if (m->submitted && rmd_stop_requested(rmdi_self_stop()))
+        return rmdi_fail(RMD_ECANCELED, "map: told to stop after %llu tasks",
+                         (unsigned long long)m->submitted);
+    return 0;
+}
+
+/* Asks for one more. */
+static void produce(map *m, rmd_deadline deadline)
+{
+    int err = look_at_time(m, deadline);
+    if (err < 0) {
+        fail(m, err);
+        return;
+    }
+    m->task_options.full_ms = room_ms(m->options->task.full_ms, deadline);
+    rmd_map_task task = { .pool = m->pool, .options = &m->task_options, .deadline = deadline };
+    err = m->options->next(m->options->ctx, &task);
     if (task.future)
         take(m, task.future);
     if (err > 0 && !task.future)
@@ -143,31 +203,23 @@ static void give(map *m, slot *s)
     rmd_future *future = s->future;
     rmdi_census_add(&m->census, rmd_future_outcome(future));
     sink(m, s);
-    s->future = NULL;
-    m->under_way--;
+    free_place(m, s);
     m->given++;
     rmd_future_free(future);
-}
-
-static slot *slot_of(map *m, const rmd_future *future)
-{
-    size_t i = 0;
-    while (m->ring[i].future != future)
-        i++;
-    return &m->ring[i];
 }
 
 /* The next that is to be given out has ended, and is in *s. */
 static int next_ended(map *m, slot **s, rmd_deadline deadline)
 {
     if (!m->ends) {
-        *s = &m->ring[m->given % m->window];
+        *s = &m->slots[m->given % m->window];
         return rmd_future_wait((*s)->future, deadline);
     }
     rmd_future *future;
-    int err = rmd_completions_next(m->ends, &future, deadline);
+    uint64_t place;
+    int err = rmdi_completions_next(m->ends, &future, &place, deadline);
     if (err == 0)
-        *s = slot_of(m, future);
+        *s = &m->slots[place];
     return err;
 }
 
@@ -191,7 +243,7 @@ static void run(map *m, rmd_deadline deadline)
         if (m->err)
             m->produced = true;
         if (!m->produced && m->under_way < m->window)
-            produce(m);
+            produce(m, deadline);
         else if (m->under_way)
             give_next(m, deadline);
     }
@@ -218,9 +270,11 @@ static int begin(map *m)
     m->window = options->window ? options->window : WINDOW_PER_WORKER * rmd_pool_size(m->pool);
     m->task_options = options->task;
     m->task_options.size = sizeof m->task_options;
-    m->ring = rmdi_alloc_zeroed(m->window * sizeof *m->ring);
-    if (!m->ring)
+    m->slots = rmdi_alloc_zeroed(m->window * sizeof *m->slots);
+    if (!m->slots)
         return rmdi_fail_memory();
+    for (size_t i = 0; i < m->window; i++)
+        m->slots[i].index = i + 1;
     return options->as_completed ? rmd_completions_open(&m->ends, NULL, 0) : 0;
 }
 
@@ -240,6 +294,6 @@ int rmd_map(rmd_pool *pool, const rmd_map_options *options, rmd_deadline deadlin
         err = m.err ? rmdi_fail_copy(m.err, m.detail) : 0;
     }
     rmd_completions_free(m.ends);
-    rmdi_free(m.ring);
+    rmdi_free(m.slots);
     return err;
 }

@@ -222,16 +222,28 @@ int rmd_pool_close(rmd_pool *pool)
     return err;
 }
 
+/* In a task of another pool another worker takes the place of the one that waits: the end of this
+ * pool may depend on what waits in that one. */
+static int wait_for_end(rmd_pool *pool, int (*wait)(rmd_pool *pool, rmd_deadline deadline),
+                        rmd_deadline deadline)
+{
+    rmd_blocking blocking;
+    rmd_blocking_begin(&blocking);
+    int err = wait(pool, deadline);
+    rmd_blocking_end(&blocking);
+    return err;
+}
+
 int rmd_pool_drain(rmd_pool *pool, rmd_deadline deadline)
 {
     int err = check(pool);
-    return err < 0 ? err : pool->ops->drain(pool, deadline);
+    return err < 0 ? err : wait_for_end(pool, pool->ops->drain, deadline);
 }
 
 int rmd_pool_abort(rmd_pool *pool, rmd_deadline deadline)
 {
     int err = check(pool);
-    return err < 0 ? err : pool->ops->abort(pool, deadline);
+    return err < 0 ? err : wait_for_end(pool, pool->ops->abort, deadline);
 }
 
 int rmd_pool_cancel(rmd_pool *pool, bool queued_only)

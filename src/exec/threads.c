@@ -20,6 +20,8 @@ enum {
     NAMED_MAX = 4,
 };
 
+static const long long STACK_MAX = 1LL << 40; /* beyond it the system's own sums may overflow */
+
 static rmdi_threads *of(rmd_pool *pool)
 {
     return (rmdi_threads *)(void *)pool;
@@ -114,9 +116,9 @@ static int threads_open(rmd_pool **out, const rmdi_pool_request *request)
 {
     rmdi_threads *pool = NULL;
     size_t stack = request->options.stack_bytes;
-    if (stack && stack < STACK_MIN)
-        return rmdi_fail(RMD_EINVAL, "pool options: stack_bytes is %zu, less than %d", stack,
-                         STACK_MIN);
+    if (stack && (stack < STACK_MIN || stack > (size_t)STACK_MAX))
+        return rmdi_fail(RMD_EINVAL, "pool options: stack_bytes is %zu, not from %d to %lld", stack,
+                         STACK_MIN, STACK_MAX);
     int err = allocate(&pool, request);
     if (err < 0)
         return err;
@@ -184,7 +186,8 @@ static void cancel_waiting(rmdi_threads *pool)
     rmdi_threads_tell_room(pool);
 }
 
-/* Tells all that run to stop; those that begin meanwhile tell themselves when everything is aborted. */
+/* Tells all that run to stop; those that begin meanwhile tell themselves when everything is
+ * aborted. */
 static void cancel_running(rmdi_threads *pool)
 {
     size_t n, max = INSPECTED_MAX;
@@ -211,8 +214,8 @@ static void cancel_running(rmdi_threads *pool)
         rmdi_free(running);
 }
 
-/* Those that a worker has taken out of a queue, and that do not run yet, are neither found waiting nor
- * running: they see that they do not begin any more. Before the fence of an inspection. */
+/* Those that a worker has taken out of a queue, and that do not run yet, are neither found waiting
+ * nor running: they see that they do not begin any more. Before the fence of an inspection. */
 static void cancel_beginning(rmdi_threads *pool, bool all)
 {
     rmdi_brief_enter(&pool->injection.brief);
@@ -311,7 +314,8 @@ static int drain_within(rmdi_threads *pool, rmd_deadline deadline)
     return err;
 }
 
-/* Everything is told to stop, and waited for: as long as the grace, whatever the stop token says. */
+/* Everything is told to stop, and waited for: as long as the grace, whatever the stop token
+ * says. */
 static int abort_within(rmdi_threads *pool, rmd_deadline deadline, bool stoppable)
 {
     cancel_beginning(pool, true);
@@ -406,7 +410,7 @@ static int threads_free(rmd_pool *base)
     rmdi_lock_release(&pool->drain_lock);
     if (!drained)
         return rmdi_fail(RMD_EBUSY, "the pool is not drained");
-    rmdi_threads_drop(pool, 1 + pool->stock.refs); /* nobody submits any more */
+    rmdi_threads_give_up(pool); /* nobody submits any more */
     return 0;
 }
 

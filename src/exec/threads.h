@@ -38,6 +38,7 @@ typedef struct rmdi_threads rmdi_threads;
 enum {
     RMDI_BATCH_MAX = 32,   /* tasks that a worker takes from the injection queue at once */
     RMDI_LEAVING_MAX = 32, /* and that leave their group together */
+    RMDI_SPARES_MAX = 23,  /* and whose memory is given back together */
     RMDI_OUTCOMES = RMD_OUTCOME_DEAD + 1,
     RMDI_OVERLOOKED_MAX = 64,
     RMDI_WORKER_NAME_MAX = 32,
@@ -75,22 +76,31 @@ typedef struct rmdi_thread_task {
         rmdi_encoded *encoded;  /* of a call, until it has run */
         const rmd_value *value; /* then; NULL: none */
     };
-    rmd_context *context;       /* under which it runs; NULL: none */
-    const char *name;           /* NULL: the function's, or "task" */
-    const char *detail;         /* of its failure; NULL: none */
-    rmdi_frame *frame;          /* where it runs: see rmdi_future_tell(); NULL: it does not */
-    struct rmdi_limits *limits; /* NULL: none */
-    uint32_t attempt;           /* that runs, or ran last; 0: none */
-    int8_t priority;            /* 0 … 2 */
-    uint8_t body;               /* rmdi_body */
-    bool queued;                /* guarded as link: it is in the injection's lists */
-    bool held;                  /* the same: it is in `held` */
-    bool handled;               /* the user has a handle; constant */
-    bool failed;                /* guarded by the lock of `failed`: it is in that */
-    bool ran;                   /* the body has been entered */
+    rmd_context *context;           /* under which it runs; NULL: none */
+    const char *name;               /* NULL: the function's, or "task" */
+    const char *detail;             /* of its failure; NULL: none */
+    rmd_atomic(rmdi_frame *) frame; /* where it runs: see rmdi_future_tell(); NULL: it does not */
+    struct rmdi_limits *limits;     /* NULL: none */
+    uint32_t attempt;               /* that runs, or ran last; 0: none */
+    int8_t priority;                /* 0 … 2 */
+    uint8_t body;                   /* rmdi_body */
+    bool queued;                    /* guarded as link: it is in the injection's lists */
+    bool held;                      /* the same: it is in `held` */
+    bool handled;                   /* the user has a handle; constant */
+    bool failed;                    /* guarded by the lock of `failed`: it is in that */
+    bool ran;                       /* the body has been entered */
 } rmdi_thread_task;
 
 _Static_assert(sizeof(rmdi_thread_task) <= 192, "a task and its future");
+
+/* Memory of tasks that is kept for others: this lies in the first of it. */
+typedef struct rmdi_spares {
+    struct rmdi_spares *next;
+    size_t n; /* besides the first */
+    rmdi_thread_task *tasks[RMDI_SPARES_MAX - 1];
+} rmdi_spares;
+
+_Static_assert(sizeof(rmdi_spares) <= sizeof(rmdi_thread_task), "they lie in the first");
 
 /* ---- counting ---- */
 
@@ -103,11 +113,9 @@ typedef struct rmdi_tally {
     rmd_atomic(uint64_t) stolen, helped, in_place, parked, callbacks;
 } rmdi_tally;
 
-/* What each task takes of something that all share: several at once, so that it is shared less
- * often. */
+/* Numbers of tasks, which all pools share: several at once, so that they are shared less often. */
 typedef struct rmdi_stock {
     uint64_t next_id, ids; /* the next one, and how many there are */
-    uint32_t refs;         /* references of the pool */
 } rmdi_stock;
 
 /* ---- workers ---- */
@@ -124,6 +132,8 @@ struct rmdi_worker {
     /* tasks of one group that have ended, and that nobody has a handle of */
     unsigned leaving;
     rmd_future *leavers[RMDI_LEAVING_MAX];
+    unsigned spares_len;
+    rmdi_thread_task *spares[RMDI_SPARES_MAX];
     rmdi_thread thread;
     char name[RMDI_WORKER_NAME_MAX];
 };
@@ -135,8 +145,7 @@ typedef struct rmdi_visit {
 } rmdi_visit;
 
 struct rmdi_threads {
-    rmd_pool pool;             /* first */
-    rmd_atomic(uint32_t) refs; /* of its memory: the user's, and one for each task */
+    rmd_pool pool; /* first */
     unsigned queue_max;
     bool is_small; /* queue_max is less than a deque holds */
     int (*start)(void *arg);
@@ -150,21 +159,23 @@ struct rmdi_threads {
     /* guarded by the injection's brief lock: */
     rmdi_link held; /* tasks that must not begin yet */
     rmdi_stock stock;
-    rmdi_link *kept; /* memory of tasks, by next */
-    unsigned kept_len;
+    rmdi_spares *kept;           /* memory of tasks */
     uint32_t queued_max;         /* the most there were */
     rmd_atomic(uint32_t) closed; /* written with it; a hint without */
     rmdi_wait_list place;        /* submitters wait for it: see threads_submit.c */
     rmdi_spin place_spin;
 
     char line_2[RMDI_LINE_BYTES];
-    rmd_atomic(rmdi_link *) freed; /* memory of tasks, pushed by all, taken away as a whole */
-    rmd_atomic(uint32_t) freed_len;
+    rmd_atomic(rmdi_spares *) freed; /* memory of tasks, pushed by all, taken away as a whole */
+    rmd_atomic(uint32_t) freed_len;  /* about */
+    rmd_atomic(uint32_t) refs; /* of its memory: the user's, and one for each memory of a task */
 
     char line_3[RMDI_LINE_BYTES];
     rmdi_idle idle;
+    char line_4[RMDI_LINE_BYTES];
     rmdi_tally others; /* what is done on threads that are no workers of the pool */
 
+    char line_5[RMDI_LINE_BYTES];
     rmdi_brief calls_brief;
     rmdi_link to_call;                  /* guarded by it: see struct rmdi_to_call */
     rmd_atomic(uint32_t) calls_waiting; /* how many are in it; written with it held */
@@ -218,14 +229,21 @@ static inline rmdi_thread_task *rmdi_thread_task_of(const rmd_future *future)
     return RMDI_CONTAINER(future, rmdi_thread_task, future);
 }
 
-/* Memory for a task; NULL: there is none. With the injection's brief lock held, from what is kept. */
+/* Memory for a task; NULL: there is none. With the injection's brief lock held, from what is kept.
+ */
 rmdi_thread_task *rmdi_task_from_kept(rmdi_threads *pool);
 /* Gives up a task that nobody knows, and all it has. */
 void rmdi_task_discard(rmdi_thread_task *task);
 /* Drops n references of the pool's memory. */
 void rmdi_threads_drop(rmdi_threads *pool, uint32_t n);
-/* An id for a new task, with a reference of the pool's memory. */
-uint64_t rmdi_threads_draw(rmdi_threads *pool, rmdi_stock *stock);
+/* The user gives up the pool. */
+void rmdi_threads_give_up(rmdi_threads *pool);
+/* Gives back what a worker keeps. */
+void rmdi_worker_give_spares(rmdi_worker *worker);
+/* Memory for a task, that was not there before. */
+rmdi_thread_task *rmdi_task_alloc(rmdi_threads *pool);
+/* An id for a new task. */
+uint64_t rmdi_threads_draw(rmdi_stock *stock);
 /* Takes it out of the queue, if it is in it: a reference that the queue has had is dropped. */
 void rmdi_task_unqueue(rmdi_thread_task *task);
 
@@ -249,9 +267,9 @@ void rmdi_threads_release(rmdi_thread_task *task);
 
 /* ---- threads_run.c ---- */
 
-/* Runs a task that was claimed, on the calling thread. worker: that of the pool which the thread is,
- * or NULL. on_top: nothing else runs on it, so callbacks may. False: this is a child that the body
- * has forked. */
+/* Runs a task that was claimed, on the calling thread. worker: that of the pool which the thread
+ * is, or NULL. on_top: nothing else runs on it, so callbacks may. False: this is a child that the
+ * body has forked. */
 bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top);
 /* Ends one that was claimed, and has not begun. in_due: on the deadlines' thread, for it. */
 void rmdi_task_end_unstarted(rmdi_thread_task *task, rmd_outcome outcome, int error,
@@ -297,13 +315,19 @@ void rmdi_limits_end(rmdi_thread_task *task);
 /* ---- threads_account.c ---- */
 
 /* Adds to a member of the tally, of the worker, or, without one, of the others. */
-#define RMDI_TALLY(pool, worker, member, n)                \
-    ((worker) ? rmdi_count_own(&(worker)->tally.member, n) \
-              : (void)rmd_atomic_add(&(pool)->others.member, n, RMD_RELEASE))
+#define RMDI_TALLY(pool, worker, member, n) \
+    rmdi_count((worker) ? &(worker)->tally.member : NULL, &(pool)->others.member, n)
 static inline void rmdi_count_own(rmd_atomic(uint64_t) *count, uint64_t n)
 {
     /* Only we write it. Release: who sees it sees what was counted before. */
     rmd_atomic_store(count, rmd_atomic_load(count, RMD_RELAXED) + n, RMD_RELEASE);
+}
+static inline void rmdi_count(rmd_atomic(uint64_t) *own, rmd_atomic(uint64_t) *others, uint64_t n)
+{
+    if (own)
+        rmdi_count_own(own, n);
+    else
+        rmd_atomic_add(others, n, RMD_RELEASE); /* the same */
 }
 void rmdi_threads_census(rmd_pool *pool, rmd_census *census);
 int rmdi_threads_statistics(rmd_pool *pool, rmd_statistics *statistics);

@@ -10,10 +10,10 @@
  * --------
  * A drain says that it waits, passes a heavy fence, and compares the sums: finished first, then
  * submitted. Tasks are submitted by those that have not finished, or before the pool was closed; so
- * if both are equal, nothing is left, and nothing will come. Who finishes a task counts it, passes a
- * light fence, and looks whether somebody drains (base/fence.h). If so it passes a full fence before
- * it compares the sums: of two that finish at once, each writing its own count and reading the
- * other's, one sees both. */
+ * if both are equal, nothing is left, and nothing will come. Who finishes a task counts it, passes
+ * a light fence, and looks whether somebody drains (base/fence.h). If so it passes a full fence
+ * before it compares the sums: of two that finish at once, each writing its own count and reading
+ * the other's, one sees both. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/fence.h"

@@ -3,8 +3,8 @@
  * those of waiting and of all, then those of the attempt and of all. When it comes, a task that
  * waits is claimed and ended; one that runs is told to stop.
  *
- * Whoever ends the task takes the due back, and waits if its function is just running; so that finds
- * the task there, and not ended by others. `over` keeps a due from being set after that. */
+ * Whoever ends the task takes the due back, and waits if its function is just running; so that
+ * finds the task there, and not ended by others. `over` keeps a due from being set after that. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "exec/failure.h"

@@ -8,14 +8,15 @@
  * whether somebody inspects; who inspects says so, passes a heavy fence, and looks at the frames
  * (base/fence.h). So either the frame is not seen any more, or the worker sees that it is being
  * inspected, and waits for the end of that before it goes on and the frame goes. In the same way a
- * task that begins while everything is cancelled either is seen, or sees that: all up to an id are. A
- * visitor has a brief lock for it.
+ * task that begins while everything is cancelled either is seen, or sees that: all up to an id are.
+ * A visitor has a brief lock for it.
  *
  * Told to stop
  * ------------
- * Who claims a task and runs it makes its frame known, and marks it FRAMED, by an operation on the
- * word in which CANCEL and LATE are set as well. Either that finds one of them, and fires the token
- * itself; or whoever sets them after it sees the frame.
+ * Who claims a task and runs it makes its frame known, passes a light fence, and looks whether it
+ * was told to stop; whoever tells it sets CANCEL or LATE, passes a heavy fence, and looks for the
+ * frame. So either the runner sees that it was told, and fires the token itself, or the teller sees
+ * the frame; perhaps both. How long the frame is there is told at the head of future.c.
  *
  * The order of an end
  * -------------------
@@ -136,9 +137,11 @@ size_t rmdi_threads_inspect(rmdi_threads *pool, rmd_future **running, size_t max
 
 static void fire(rmd_future *future)
 {
-    /* Acquire: the frame. Without the mark it may just be written: set_frame() finds CANCEL. */
-    if (rmd_atomic_load(&future->word, RMD_ACQUIRE) & RMDI_FUTURE_FRAMED)
-        (void)rmd_stop_request(&RMD_PLAIN(rmdi_thread_task_of(future)->frame)->stop);
+    rmdi_fence_heavy(); /* with the light one in set_frame() */
+    /* Acquire: what is in the frame. */
+    rmdi_frame *frame = rmd_atomic_load(&rmdi_thread_task_of(future)->frame, RMD_ACQUIRE);
+    if (frame)
+        (void)rmd_stop_request(&frame->stop);
 }
 
 bool rmdi_task_tell(rmdi_thread_task *task, bool late)
@@ -149,10 +152,9 @@ bool rmdi_task_tell(rmdi_thread_task *task, bool late)
 /* It runs in this frame from now on. */
 static void set_frame(rmdi_thread_task *task, rmdi_frame *frame)
 {
-    RMD_PLAIN_SET(task->frame, frame);
-    /* Release: the frame. Acquire: nothing of it is used but the flag. */
-    uint32_t word = rmd_atomic_or(&task->future.word, RMDI_FUTURE_FRAMED, RMD_ACQ_REL);
-    if (word & TOLD)
+    rmd_atomic_store(&task->frame, frame, RMD_RELEASE);
+    rmdi_fence_light(); /* with the heavy one in fire() */
+    if (rmd_atomic_load(&task->future.word, RMD_RELAXED) & TOLD)
         (void)rmd_stop_request(&frame->stop);
 }
 
@@ -183,7 +185,7 @@ static int run_body(rmdi_thread_task *task, rmdi_frame *frame, const rmd_value *
 /* With the future's brief lock: nobody uses the token any more. */
 static void reset_token(rmd_future *future)
 {
-    rmdi_thread_task_of(future)->frame->stop = (rmd_stop){ 0 };
+    rmd_atomic_load(&rmdi_thread_task_of(future)->frame, RMD_RELAXED)->stop = (rmd_stop){ 0 };
 }
 
 /* May it be tried again? One that was told to stop by the limit of its attempt may. */
@@ -212,6 +214,7 @@ static int attempts(rmdi_thread_task *task, rmdi_frame *frame, const rmd_value *
     int code;
     do {
         frame->attempt = ++task->attempt;
+        rmdi_self_now()->stop = &frame->stop; /* whatever the attempt before has left */
         if (task->limits)
             rmdi_limits_attempt(task);
         code = attempt(task, frame, value);
@@ -261,7 +264,6 @@ static void leave_later(rmdi_thread_task *task, rmdi_worker *worker, rmd_outcome
     unsigned left = rmdi_future_publish(&task->future, outcome, error);
     RMD_ASSERT(!left); /* without a handle there are no callbacks, and no hooks */
     (void)left;
-    rmdi_future_hold(&task->future); /* dropped by rmdi_worker_flush() */
     worker->leavers[worker->leaving++] = &task->future;
 }
 

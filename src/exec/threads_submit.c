@@ -7,12 +7,13 @@
  * Bounds
  * ------
  * The injection queue is bounded by queue_max, and the deque of each worker by its own size. Where
- * queue_max is less than that it is the bound of all together, and a task that was ended where it lay
- * in a deque counts until a worker comes by. When the queue is full, a submitter from outside enters the list `place`,
- * passes a fence, looks again, and sleeps. Whoever takes tasks out passes a fence and looks whether
- * anybody is in that list. Both fences are sequentially consistent, so one of the two sees the other.
- * One is woken at a time; it passes that on if there is still room. Inside a task nobody waits for
- * room, which might never come: the task is run at once, in place, on top of the one that submits it.
+ * queue_max is less than that it is the bound of all together, and a task that was ended where it
+ * lay in a deque counts until a worker comes by. When the queue is full, a submitter from outside
+ * enters the list `place`, passes a fence, looks again, and sleeps. Whoever takes tasks out passes
+ * a fence and looks whether anybody is in that list. Both fences are sequentially consistent, so
+ * one of the two sees the other. One is woken at a time; it passes that on if there is still room.
+ * Inside a task nobody waits for room, which might never come: the task is run at once, in place,
+ * on top of the one that submits it.
  *
  * Closing
  * -------
@@ -69,8 +70,8 @@ void rmdi_threads_tell_room(rmdi_threads *pool)
         rmdi_wake_one(&pool->place);
 }
 
-/* A submitter that is woken for each task that leaves would sleep again after the next one. There is
- * enough to do until half of a long queue has left. */
+/* A submitter that is woken for each task that leaves would sleep again after the next one. There
+ * is enough to do until half of a long queue has left. */
 void rmdi_threads_tell_taken(rmdi_threads *pool)
 {
     if (pool->is_small || rmdi_injection_all(&pool->injection) <= pool->queue_max / 2)
@@ -90,8 +91,8 @@ static bool must_wait(const rmdi_threads *pool)
     return is_full(pool) && !is_closed(pool);
 }
 
-/* Awake for some microseconds, then letting others run a few times: until there is room for several,
- * or it has been of no use. */
+/* Awake for some microseconds, then letting others run a few times: until there is room for
+ * several, or it has been of no use. */
 static bool room_while_we_look(rmdi_threads *pool)
 {
     bool room = false;
@@ -193,7 +194,7 @@ static void fill(rmdi_threads *pool, rmdi_thread_task *task, uint64_t id, const 
     task->context = p->context;
     task->name = options->name;
     task->detail = NULL;
-    task->frame = NULL;
+    rmd_atomic_init(&task->frame, NULL);
     task->limits = NULL;
     task->attempt = 0;
     task->priority = (int8_t)(options->priority + 1);
@@ -206,14 +207,10 @@ static void fill(rmdi_threads *pool, rmdi_thread_task *task, uint64_t id, const 
 static rmdi_thread_task *new_memory(rmdi_threads *pool, uint64_t *id)
 {
     rmdi_brief_enter(&pool->injection.brief);
-    *id = rmdi_threads_draw(pool, &pool->stock);
+    *id = rmdi_threads_draw(&pool->stock);
     rmdi_thread_task *task = rmdi_task_from_kept(pool);
     rmdi_brief_leave(&pool->injection.brief);
-    if (!task)
-        task = rmdi_alloc(sizeof *task);
-    if (!task)
-        rmdi_threads_drop(pool, 1);
-    return task;
+    return task ? task : rmdi_task_alloc(pool);
 }
 
 /* Makes one that nobody knows yet. NULL: no memory, and the plan's parts are the caller's. */
@@ -266,7 +263,7 @@ static rmdi_thread_task *memory_here(rmdi_threads *pool, rmdi_thread_task **fres
     if (task || (task = rmdi_task_from_kept(pool)))
         return task;
     rmdi_brief_leave(&pool->injection.brief);
-    *fresh = rmdi_alloc(sizeof *task);
+    *fresh = rmdi_task_alloc(pool);
     return NULL;
 }
 
@@ -285,7 +282,7 @@ static int try_plain(rmdi_threads *pool, const plan *p, rmdi_thread_task **task,
         if (!*task && !*fresh)
             return rmdi_fail_memory();
     } while (!*task);
-    fill(pool, *task, rmdi_threads_draw(pool, &pool->stock), p, 0);
+    fill(pool, *task, rmdi_threads_draw(&pool->stock), p, 0);
     append(pool, *task);
     count_submitted(pool, 1);
     rmdi_brief_leave(&pool->injection.brief);
@@ -325,8 +322,10 @@ static int submit_plain(rmdi_threads *pool, const plan *p, rmdi_thread_task **ta
         if (err < 0)
             break;
     }
-    if (fresh)
+    if (fresh) {
         rmdi_free(fresh);
+        rmdi_threads_drop(pool, 1);
+    }
     if (waited && !is_full(pool))
         rmdi_threads_tell_room(pool);
     return err;
@@ -407,7 +406,8 @@ static int accept_when_room(rmdi_threads *pool, rmdi_thread_task *task, const pl
     return err;
 }
 
-/* One that was born claimed, and told to stop before it was offered. Takes the queue's reference. */
+/* One that was born claimed, and told to stop before it was offered. Takes the queue's reference.
+ */
 static void end_told(rmdi_thread_task *task)
 {
     rmdi_future_hold(&task->future);
@@ -416,7 +416,8 @@ static void end_told(rmdi_thread_task *task)
     rmdi_future_drop(&task->future);
 }
 
-/* The queue is full, and we are inside a task: on top of it, now. It is claimed, since its birth. */
+/* The queue is full, and we are inside a task: on top of it, now. It is claimed, since its birth.
+ */
 static void run_in_place(rmdi_threads *pool, rmdi_thread_task *task)
 {
     rmdi_worker *worker = rmdi_worker_here(pool);

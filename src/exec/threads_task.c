@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* A task of a threads pool: its memory, and what its future can do.
  *
- * References: the queue it waits in has one, which goes to the worker that takes it out; the user one
- * for the handle; whoever ends it without having taken it out of a queue has one of his own. A task
- * that was claimed by somebody else than a worker that took it out stays in a worker's deque, where
- * it is found claimed, and dropped; it takes its place there so long. (In the injection queue it does
- * not: it is taken out at once.)
+ * References: the queue it waits in has one, which goes to the worker that takes it out; the user
+ * one for the handle; whoever ends it without having taken it out of a queue has one of his own. A
+ * task that was claimed by somebody else than a worker that took it out stays in a worker's deque,
+ * where it is found claimed, and dropped; it takes its place there so long. (In the injection queue
+ * it does not: it is taken out at once.)
  *
  * Each task keeps the memory of the pool alive, not more: so that what comes after its end, on any
- * thread, need not ask whether the pool has been freed meanwhile. */
+ * thread, need not ask whether the pool has been freed meanwhile. That is counted for the memory of
+ * tasks, not for the tasks: it keeps its reference while it waits for the next task, so that
+ * nothing is counted for each.
+ *
+ * Memory
+ * ------
+ * A worker collects the memory that it frees, and gives it back several at a time: on a stack, from
+ * which whoever needs some takes all at once, so that no link is read that another one may be
+ * taking. When the user has given up the pool, a mark on the stack says that it takes no more. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "exec/failure.h"
@@ -24,27 +32,14 @@ enum { DRAWN = 64 }; /* at once */
 
 /* ---- the pool's memory ---- */
 
-uint64_t rmdi_threads_draw(rmdi_threads *pool, rmdi_stock *stock)
+uint64_t rmdi_threads_draw(rmdi_stock *stock)
 {
     if (!stock->ids) {
         stock->ids = DRAWN;
         stock->next_id = rmdi_future_next_ids(DRAWN);
     }
-    if (!stock->refs) {
-        stock->refs = DRAWN;
-        rmd_atomic_add(&pool->refs, DRAWN, RMD_RELAXED); /* somebody has one already */
-    }
-    stock->refs--;
     stock->ids--;
     return stock->next_id++;
-}
-
-static void free_chain(rmdi_link *link)
-{
-    for (rmdi_link *next; link; link = next) {
-        next = link->next;
-        rmdi_free(RMDI_CONTAINER(link, rmdi_thread_task, link));
-    }
 }
 
 void rmdi_threads_drop(rmdi_threads *pool, uint32_t n)
@@ -52,8 +47,6 @@ void rmdi_threads_drop(rmdi_threads *pool, uint32_t n)
     /* Release what we did to it; acquire what the others did before it is torn down. */
     if (rmd_atomic_sub(&pool->refs, n, RMD_ACQ_REL) != n)
         return;
-    free_chain(pool->kept);
-    free_chain(rmd_atomic_load(&pool->freed, RMD_ACQUIRE));
     rmdi_overlooked_free(pool);
     rmdi_free(pool->start_detail);
     rmdi_free(pool->workers);
@@ -62,6 +55,37 @@ void rmdi_threads_drop(rmdi_threads *pool, uint32_t n)
 }
 
 /* ---- a task's memory ---- */
+
+/* The pool's user has given it up: an address, of nothing that is ever read. */
+static rmdi_spares no_more;
+
+static uint32_t free_spares(rmdi_spares *spares)
+{
+    uint32_t n = 0;
+    for (rmdi_spares *next; spares; spares = next) {
+        next = spares->next;
+        n += 1 + (uint32_t)spares->n;
+        while (spares->n)
+            rmdi_free(spares->tasks[--spares->n]);
+        rmdi_free(spares);
+    }
+    return n;
+}
+
+void rmdi_threads_give_up(rmdi_threads *pool)
+{
+    uint32_t n = free_spares(rmd_atomic_exchange(&pool->freed, &no_more, RMD_ACQ_REL));
+    n += free_spares(pool->kept);
+    rmdi_threads_drop(pool, 1 + n);
+}
+
+rmdi_thread_task *rmdi_task_alloc(rmdi_threads *pool)
+{
+    rmdi_thread_task *task = rmdi_alloc(sizeof *task);
+    if (task)
+        rmd_atomic_add(&pool->refs, 1, RMD_RELAXED); /* somebody has one already */
+    return task;
+}
 
 rmdi_thread_task *rmdi_task_from_kept(rmdi_threads *pool)
 {
@@ -72,11 +96,13 @@ rmdi_thread_task *rmdi_task_from_kept(rmdi_threads *pool)
         pool->kept = rmd_atomic_exchange(&pool->freed, NULL, RMD_ACQUIRE);
         rmd_atomic_store(&pool->freed_len, 0, RMD_RELAXED); /* about */
     }
-    rmdi_link *link = pool->kept;
-    if (!link)
+    rmdi_spares *spares = pool->kept;
+    if (!spares)
         return NULL;
-    pool->kept = link->next;
-    return RMDI_CONTAINER(link, rmdi_thread_task, link);
+    if (spares->n)
+        return spares->tasks[--spares->n];
+    pool->kept = spares->next;
+    return (rmdi_thread_task *)(void *)spares;
 }
 
 #if RMDI_TASKS_KEPT_MAX
@@ -93,17 +119,54 @@ static bool is_enough_kept(rmdi_threads *pool)
 }
 #endif
 
-static void keep(rmdi_threads *pool, rmdi_thread_task *task)
+static void free_now(rmdi_threads *pool, rmdi_thread_task **tasks, uint32_t n)
 {
-    if (is_enough_kept(pool)) {
-        rmdi_free(task);
+    for (uint32_t i = 0; i < n; i++)
+        rmdi_free(tasks[i]);
+    rmdi_threads_drop(pool, n);
+}
+
+static void give_back(rmdi_threads *pool, rmdi_thread_task **tasks, uint32_t n)
+{
+    rmdi_spares *first = rmd_atomic_load(&pool->freed, RMD_RELAXED);
+    if (first == &no_more || is_enough_kept(pool)) {
+        free_now(pool, tasks, n);
         return;
     }
-    rmd_atomic_add(&pool->freed_len, 1, RMD_RELAXED);
-    rmdi_link *first = rmd_atomic_load(&pool->freed, RMD_RELAXED);
-    do
-        task->link.next = first;
-    while (!rmd_atomic_cas_weak(&pool->freed, &first, &task->link, RMD_RELEASE, RMD_RELAXED));
+    rmdi_spares *spares = (rmdi_spares *)(void *)tasks[0];
+    spares->n = n - 1;
+    for (uint32_t i = 1; i < n; i++)
+        spares->tasks[i - 1] = tasks[i];
+    uint32_t len = rmd_atomic_load(&pool->freed_len, RMD_RELAXED);
+    rmd_atomic_store(&pool->freed_len, len + n, RMD_RELAXED);
+    do {
+        spares->next = first;
+        if (first == &no_more) {
+            spares->next = NULL;
+            rmdi_threads_drop(pool, free_spares(spares));
+            return;
+        }
+    } while (!rmd_atomic_cas_weak(&pool->freed, &first, spares, RMD_RELEASE, RMD_RELAXED));
+}
+
+void rmdi_worker_give_spares(rmdi_worker *worker)
+{
+    unsigned n = worker->spares_len;
+    worker->spares_len = 0;
+    if (n)
+        give_back(worker->pool, worker->spares, n);
+}
+
+static void keep(rmdi_threads *pool, rmdi_thread_task *task)
+{
+    rmdi_worker *worker = rmdi_worker_here(pool);
+    if (!worker || !RMDI_TASKS_KEPT_MAX) {
+        give_back(pool, &task, 1);
+        return;
+    }
+    worker->spares[worker->spares_len++] = task;
+    if (worker->spares_len == RMDI_SPARES_MAX)
+        rmdi_worker_give_spares(worker);
 }
 
 static void free_parts(rmdi_thread_task *task)
@@ -127,7 +190,6 @@ void rmdi_task_discard(rmdi_thread_task *task)
     rmdi_threads *pool = task->pool;
     free_parts(task);
     keep(pool, task);
-    rmdi_threads_drop(pool, 1);
 }
 
 static void destroy(rmd_future *future)
@@ -201,7 +263,8 @@ static bool may_help(const rmdi_threads *pool, const rmdi_worker *worker)
     return !pool->start && rmdi_self_is_own() && rmdi_stack_left() >= STACK_LEFT_MIN;
 }
 
-/* If it is the newest in our own deque it is taken out of there: so recursion leaves nothing in it. */
+/* If it is the newest in our own deque it is taken out of there: so recursion leaves nothing in it.
+ */
 static void take_newest(rmdi_worker *worker, rmdi_thread_task *task)
 {
     if (rmdi_deque_peek(&worker->deque) == task && rmdi_deque_take(&worker->deque))

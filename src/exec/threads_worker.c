@@ -5,16 +5,16 @@
  * ---------------------
  * Callbacks first; then tasks of high priority; then those in the worker's own deque, the oldest
  * first; then the injection queue, of which it takes several at once if there are many; then the
- * deques of others; then tasks of low priority. Now and then the injection queue comes before its own
- * deque, so that tasks that beget tasks do not starve the others.
+ * deques of others; then tasks of low priority. Now and then the injection queue comes before its
+ * own deque, so that tasks that beget tasks do not starve the others.
  *
  * Spares
  * ------
  * `active` workers look for tasks and run them, as many as the pool was opened with. One that is
- * about to sleep inside a task is not active meanwhile, and if there is work a spare takes its place:
- * one from the bench, or a new thread, as long as there are not twice as many as the pool was opened
- * with. When the sleeper runs again there is one too many; the next that has ended a task goes to the
- * bench. What may be in its deque others find.
+ * about to sleep inside a task is not active meanwhile, and if there is work a spare takes its
+ * place: one from the bench, or a new thread, as long as there are not twice as many as the pool
+ * was opened with. When the sleeper runs again there is one too many; the next that has ended a
+ * task goes to the bench. What may be in its deque others find.
  *
  * Work may come when it has gone to sleep. So it says that one is `missing`, passes a fence, and
  * looks whether there is work; who brings work passes one, and looks whether one is missing
@@ -296,12 +296,15 @@ static bool run(rmdi_worker *worker, rmdi_thread_task *task)
         rmdi_worker_flush(worker);
     if (rmdi_future_claim(&task->future, false))
         ours = rmdi_task_run(task, worker, true);
+    if (worker->leaving && worker->leavers[worker->leaving - 1] == &task->future)
+        return true; /* it has the reference */
     if (ours)
         rmdi_future_drop(&task->future);
     return ours;
 }
 
-/* Looks around for some microseconds, if not enough others do. *searching: we do when it returns. */
+/* Looks around for some microseconds, if not enough others do. *searching: we do when it returns.
+ */
 static rmdi_thread_task *search(rmdi_worker *worker, bool *searching)
 {
     rmdi_threads *pool = worker->pool;
@@ -342,10 +345,13 @@ static bool work_once(rmdi_worker *worker, bool *searching)
         end_search(pool, searching);
         if (rmdi_threads_run_callbacks(pool, worker))
             return true;
+        if (!rmdi_process_is(pool->pool.process))
+            return false; /* in the child that a callback has forked */
     }
     rmdi_thread_task *task = find(worker);
     if (!task) {
         rmdi_worker_flush(worker);
+        rmdi_worker_give_spares(worker);
         task = search(worker, searching);
     }
     if (task) {
@@ -399,6 +405,7 @@ void rmdi_worker_main(void *arg)
     }
     rmdi_values_end(rmdi_self_now());
     rmdi_self_set_worker(NULL);
+    rmdi_worker_give_spares(worker);
     rmdi_lock_enter(&pool->crew);
     pool->running--;
     rmdi_condition_notify_all(&pool->crew_changed);

@@ -4,14 +4,14 @@
  * A thread on which a task runs, and that is about to sleep, notes under one lock of the process
  * what it waits for, and keeps the note until it runs again. On its stack lie the task on top and
  * those beneath, each of which waits for the one above it; so what is noted holds for all of them.
- * As long as the note stands the thread sleeps, or waits for the lock, and its frames can be read by
- * others.
+ * As long as the note stands the thread sleeps, or waits for the lock, and its frames can be read
+ * by others.
  *
- * Before it notes, it follows the waits: from what it wants to wait for to the thread on whose stack
- * that lies, if there is one with a note, and on to what that waits for, until there is none, or it
- * comes to a task on its own stack: then that is a circle. Of those whose waits would close one
- * together, the last to take the lock sees the notes of all others. A task that has not begun has no
- * frame, one that has ended is waited for no more, whatever the notes say.
+ * Before it notes, it follows the waits: from what it wants to wait for to the thread on whose
+ * stack that lies, if there is one with a note, and on to what that waits for, until there is none,
+ * or it comes to a task on its own stack: then that is a circle. Of those whose waits would close
+ * one together, the last to take the lock sees the notes of all others. A task that has not begun
+ * has no frame, one that has ended is waited for no more, whatever the notes say.
  *
  * Each thread with a note is visited once in a search: if there was no circle through it the first
  * time, there is none. Waiting for any of several is not noted: another one may end. */
@@ -152,8 +152,8 @@ static int note(rmdi_waits *waits)
     return err;
 }
 
-/* What keeps all of it from ending, as far as it can be seen: a task that has not begun, at the end of
- * the waits. Held; NULL: there is none. With the lock held. */
+/* What keeps all of it from ending, as far as it can be seen: a task that has not begun, at the end
+ * of the waits. Held; NULL: there is none. With the lock held. */
 static rmd_future *leaf(rmd_future *future);
 
 static bool take_leaf(rmd_future *future, void *found)

@@ -21,8 +21,8 @@ typedef struct rmdi_waits {
 /* Before the calling thread sleeps until a task, or those of a group, have ended (both NULL: for
  * something else). If a task runs on it, and the wait would close a circle of tasks that wait for
  * each other: RMD_EDEADLK, with the circle named. If the thread is a worker, another one takes its
- * place meanwhile, or, if there is none and no deadline, it runs tasks first that the wait is for. *waits
- * is borrowed until the end. */
+ * place meanwhile, or, if there is none and no deadline, it runs tasks first that the wait is for.
+ * *waits is borrowed until the end. */
 int rmdi_waits_begin(rmdi_waits *waits, rmd_future *future, rmd_group *group,
                      rmd_deadline deadline);
 void rmdi_waits_end(rmdi_waits *waits);

@@ -22,7 +22,7 @@ typedef struct rmdi_self {
     rmd_thread *thread;           /* borrowed; NULL: not one of rmd_thread_start() */
     const rmd_binding *context;   /* borrowed; the innermost; NULL: nothing is bound */
     struct rmdi_values *values;   /* its own: see local_value.h; NULL: it has none */
-    struct rmdi_frame *frame;     /* of the task that runs here: see exec/frame.h; NULL: none does */
+    struct rmdi_frame *frame; /* of the task that runs here: see exec/frame.h; NULL: none does */
 } rmdi_self;
 
 /* The calling thread's present one; never NULL. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* RMD_WITH_LOCK and RMD_WITH_GUARD in C++: each way out releases, an exception, too. */
+/* RMD_WITH_LOCK, RMD_WITH_GUARD and others in C++: each way out releases, an exception, too. */
 #include <cstdio>
 #include <remuda.h>
 
@@ -52,16 +52,42 @@ long pay(rmd_guard *guard, long by)
 const rmd_context_key key = { "key" };
 
 /* Blocks that begin on one line (as all of a macro does) do not shadow each other. */
-#define WITH_ALL(lock, guard, rwlock)                                                     \
-    RMD_WITH_LOCK (lock, RMD_NOW) RMD_WITH_GUARD (account *a, guard, RMD_NOW)             \
-    RMD_WITH_GUARD (account *b, guard, RMD_NOW) RMD_WITH_READ (rwlock, RMD_NOW)           \
-    RMD_WITH_READ (rwlock, RMD_NOW) RMD_WITH_CONTEXT_OF (NULL) RMD_WITH_CONTEXT_OF (NULL) \
-    RMD_WITH_CONTEXT (&key, a) RMD_WITH_CONTEXT (&key, b)
+#define WITH_ALL(lock, guard, rwlock)                      \
+    RMD_WITH_LOCK (lock, RMD_NOW)                          \
+        RMD_WITH_GUARD (account *a, guard, RMD_NOW)        \
+            RMD_WITH_GUARD (account *b, guard, RMD_NOW)    \
+                RMD_WITH_READ (rwlock, RMD_NOW)            \
+                    RMD_WITH_READ (rwlock, RMD_NOW)        \
+                        RMD_WITH_CONTEXT_OF (NULL)         \
+                            RMD_WITH_CONTEXT_OF (NULL)     \
+                                RMD_WITH_CONTEXT (&key, a) \
+                                    RMD_WITH_CONTEXT (&key, b)
 
 long hold_all(rmd_lock *lock, rmd_guard *guard, rmd_rwlock *rwlock)
 {
-    WITH_ALL (lock, guard, rwlock) {
+    WITH_ALL(lock, guard, rwlock)
+    {
         return static_cast<account *>(rmd_context_get(&key))->balance;
+    }
+    return -1;
+}
+
+/* 0, also when it is left on the way. */
+int use_groups()
+{
+    int err = -1, inner = -1;
+    RMD_WITH_GROUP (group, RMD_FOREVER, &err) {
+        RMD_WITH_GROUP (other, RMD_NOW, &inner) {
+            if (group == other)
+                return -1;
+        }
+        RMD_BLOCKING
+        {
+            break;
+        }
+    }
+    RMD_WITH_GROUP (left, RMD_NOW, NULL) {
+        return left ? err + inner : -1;
     }
     return -1;
 }
@@ -92,5 +118,5 @@ int main()
     std::printf("%d %ld %ld\n", ways, paid, pay(guard, 4));
     if (hold_all(lock, guard, rwlock) != 7 || !is_free(lock) || rmd_rwlock_free(rwlock) < 0)
         return 1;
-    return rmd_lock_free(lock) < 0 || rmd_guard_free(guard) < 0;
+    return use_groups() != 0 || rmd_lock_free(lock) < 0 || rmd_guard_free(guard) < 0;
 }

@@ -192,6 +192,44 @@ CASE(a_task_cannot_wait_for_the_end_of_its_pool, CALLS)
     end_pool(works_pool);
 }
 
+/* Two pools of one worker each: a task of the outer one drains the inner one, whose task waits for
+ * another task of the outer one. */
+typedef struct two_pools {
+    rmd_pool *outer, *inner;
+    rmd_future *last;
+} two_pools;
+
+static int do_nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static int wait_for_last(void *arg)
+{
+    return rmd_future_wait(((two_pools *)arg)->last, RMD_FOREVER);
+}
+
+static int drain_inner(void *arg)
+{
+    two_pools *two = arg;
+    two->last = submit(two->outer, do_nothing, NULL);
+    int err = rmd_submit(two->inner, NULL, wait_for_last, two, NULL);
+    return err < 0 ? err : rmd_pool_drain(two->inner, soon());
+}
+
+CASE(a_worker_that_drains_another_pool_is_replaced_meanwhile, THREADS)
+{
+    two_pools two = { .outer = open_pool(1), .inner = open_pool(1) };
+    rmd_future *future = submit(two.outer, drain_inner, &two);
+    await_workers(future);
+    CHECK_END(future, RMD_OUTCOME_OK, 0);
+    CHECK_END(two.last, RMD_OUTCOME_OK, 0);
+    end_pool(two.outer);
+    CHECK_EQ(census_of(two.inner).ok, 1);
+    CHECK_EQ(rmd_pool_free(two.inner), 0);
+}
+
 CASE(tasks_that_do_not_stop_are_named, CALLS)
 {
     gate at = make_gate("a");

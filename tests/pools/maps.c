@@ -2,6 +2,8 @@
 /* Map: a producer, tasks, a sink; in order or as completed, and never more than a window. */
 #include "suite.h"
 
+#include <sched.h>
+
 /* What producer and sink share. They run on one thread, so nothing is locked. */
 typedef struct numbers {
     int at, end;          /* the next one, and where it is over: < 0: never */
@@ -226,6 +228,69 @@ CASE(a_map_that_is_told_to_stop_cancels_what_is_under_way, ANY)
     CHECK_EQ(n.count, n.at);
     CHECK_EQ(n.ok, 0);
     CHECK_EQ(rmd_stop_free(stop), 0);
+    end_pool(pool);
+}
+
+/* A sink so slow that all others have ended when it is called. */
+static int wait_for_the_rest(void *ctx, rmd_future *future, uint64_t index)
+{
+    rmd_pool *pool = ctx;
+    (void)future;
+    (void)index;
+    while (census_of(pool).running + census_of(pool).queued)
+        sched_yield();
+    return 0;
+}
+
+static int next_add(void *ctx, rmd_map_task *task)
+{
+    (void)ctx;
+    return the_kind->map(task, "add", RMD_ARGS(1, 2));
+}
+
+static void check_slow_sink(bool as_completed, rmd_deadline deadline, rmd_stop *stop, int error)
+{
+    rmd_pool *pool = open_pool(0);
+    rmd_map_options options = { .size = sizeof options,
+                                .next = next_add,
+                                .sink = wait_for_the_rest,
+                                .ctx = pool,
+                                .window = 2,
+                                .as_completed = as_completed };
+    rmd_stop_set(stop);
+    CHECK_EQ(rmd_map(pool, &options, deadline), error);
+    rmd_stop_set(NULL);
+    CHECK_EQ(census_of(pool).queued + census_of(pool).running, 0);
+    end_pool(pool);
+}
+
+CASE(a_map_without_an_end_ends_at_its_deadline_whatever_its_sink_waits_for, ANY)
+{
+    check_slow_sink(false, rmd_after_ms(30), NULL, RMD_ETIMEDOUT);
+    check_slow_sink(true, rmd_after_ms(30), NULL, RMD_ETIMEDOUT);
+}
+
+CASE(a_map_without_an_end_ends_when_told_to_whatever_its_sink_waits_for, ANY)
+{
+    rmd_stop *stop = fired_stop();
+    check_slow_sink(false, soon(), stop, RMD_ECANCELED);
+    check_slow_sink(true, soon(), stop, RMD_ECANCELED);
+    CHECK_EQ(rmd_stop_free(stop), 0);
+}
+
+CASE(a_map_does_not_wait_for_room_beyond_its_deadline, ANY)
+{
+    numbers n = up_to(-1);
+    gate at = make_gate("b");
+    rmd_pool *pool = open_pool_with(1, (rmd_pool_options){ .queue_max = 1 });
+    rmd_future *busy = begin_at(pool, &at, "gate", "b"), *waits = begin(pool, "count", RMD_ARGS());
+    rmd_map_options options = { .size = sizeof options, .next = next_number, .ctx = &n };
+    CHECK_EQ(rmd_map(pool, &options, rmd_after_ms(30)), RMD_ETIMEDOUT);
+    CHECK_EQ(n.at, 0);
+    CHECK_EQ(rmd_map(pool, &options, RMD_NOW), RMD_ETIMEDOUT);
+    open_gate(&at);
+    CHECK_END(busy, RMD_OUTCOME_OK, 0);
+    CHECK_END(waits, RMD_OUTCOME_OK, 0);
     end_pool(pool);
 }
 
