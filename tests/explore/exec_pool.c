@@ -1,0 +1,1005 @@
+/* SPDX-License-Identifier: MIT */
+/* The threads pool as a whole: what is accepted runs once or is cancelled, has one end, and is
+ * counted; whoever waits is woken; nobody waits for himself; at the end all threads and all memory
+ * are gone. */
+#include "crew.h"
+#include "exec/function.h"
+#include "exec/threads.h"
+#include "sync/event.h"
+
+#include <remuda.h>
+#include <string.h>
+
+static const int cause = -1001;
+
+/* What tasks share. */
+static struct {
+    rmd_pool *pool;
+    rmd_atomic(int) runs, calls, refused;
+    rmdi_event gate, begun;
+    rmd_future *futures[3];
+    rmd_group *group;
+    int result; /* nothing but a task's end guards it */
+} s;
+
+static void open_pool(const char *kind)
+{
+    memset(&s, 0, sizeof s);
+    RMD_ASSERT(rmd_pool_open(&s.pool, kind, NULL, RMD_FOREVER) == 0);
+}
+
+static bool is_over(const rmd_census *c, uint64_t submitted)
+{
+    return rmd_census_balances(c) && c->submitted == submitted && !c->queued && !c->running;
+}
+
+/* The rest, when it has been drained. */
+static void free_pool(uint64_t submitted)
+{
+    rmd_census census;
+    rmd_statistics statistics;
+    RMD_ASSERT(rmd_pool_census(s.pool, &census) == 0);
+    RMD_ASSERT(is_over(&census, submitted));
+    RMD_ASSERT(rmd_pool_statistics(s.pool, &statistics) == 0 && statistics.blocked == 0);
+    /* Who has blocked is back; there may still be more than the pool was opened with. */
+    RMD_ASSERT(rmd_atomic_load(&((rmdi_threads *)(void *)s.pool)->active, RMD_RELAXED) >=
+               statistics.workers);
+    RMD_ASSERT(rmd_pool_free(s.pool) == 0);
+}
+
+static void close_pool(uint64_t submitted)
+{
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    free_pool(submitted);
+}
+
+static int runs(void)
+{
+    return rmd_atomic_load(&s.runs, RMD_RELAXED);
+}
+
+/* ---- bodies ---- */
+
+static int run(void *arg)
+{
+    (void)arg;
+    rmd_atomic_add(&s.runs, 1, RMD_RELAXED);
+    return 0;
+}
+
+static int write_result(void *arg)
+{
+    RMD_PLAIN_SET(s.result, 5);
+    return run(arg);
+}
+
+static int fail(void *arg)
+{
+    run(arg);
+    return rmd_fail(cause, "it fails");
+}
+
+static int wait_for_gate(void *arg)
+{
+    run(arg);
+    rmdi_event_set(&s.begun);
+    return rmdi_event_wait(&s.gate, RMD_FOREVER);
+}
+
+static int until_cancelled(void *arg)
+{
+    run(arg);
+    rmdi_event_set(&s.begun);
+    int err = rmdi_event_wait(&s.gate, RMD_FOREVER);
+    RMD_ASSERT(err == RMD_ECANCELED && rmd_task_cancelled());
+    return err;
+}
+
+static int submit_child(rmd_future **future, rmd_task_fn *fn)
+{
+    return rmd_submit(s.pool, future, fn, NULL, NULL);
+}
+
+/* ---- submit and wait ---- */
+
+static void submit_and_wait(void *arg)
+{
+    rmd_future *future;
+    (void)arg;
+    RMD_ASSERT(submit_child(&future, write_result) == 0);
+    RMD_ASSERT(rmd_future_wait(future, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_future_error(future) == 0);
+    rmd_future_free(future);
+}
+
+HARNESS(pool_runs_a_task, .steps_max = 40000)
+{
+    open_pool(rmd_explore_choose(2) ? "threads:1" : "threads:2");
+    submit_and_wait(NULL);
+    RMD_ASSERT(RMD_PLAIN(s.result) == 5);
+    close_pool(1);
+}
+
+static void submit_one(void *arg)
+{
+    RMD_ASSERT(submit_child(NULL, run) == 0);
+    RMD_ASSERT(rmd_submit(s.pool, NULL, run, arg,
+                          &(rmd_task_options){ .size = sizeof(rmd_task_options),
+                                               .priority = (rmd_priority)rmd_explore_choose(3) -
+                                                           1 }) == 0);
+}
+
+HARNESS(pool_runs_what_nobody_waits_for)
+{
+    crew all = { 0 };
+    open_pool("threads:2");
+    crew_add(&all, submit_one, NULL, "submits");
+    submit_one(NULL);
+    crew_join(&all);
+    close_pool(4);
+    RMD_ASSERT(runs() == 4);
+}
+
+/* The pool may have been closed meanwhile: then how many were accepted. */
+static int submit_two(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        int err = submit_child(NULL, run);
+        RMD_ASSERT(err == 0 || err == RMD_ECLOSED);
+        if (err < 0)
+            rmd_atomic_add(&s.refused, 1, RMD_RELAXED);
+    }
+    return 0;
+}
+
+/* The end of a pool of which n at most were accepted. */
+static void close_pool_at_most(int n)
+{
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    free_pool((uint64_t)(n - rmd_atomic_load(&s.refused, RMD_RELAXED)));
+}
+
+HARNESS(pool_runs_what_its_tasks_submit)
+{
+    open_pool("threads:2");
+    RMD_ASSERT(submit_child(NULL, submit_two) == 0);
+    close_pool_at_most(3);
+    RMD_ASSERT(runs() == 2 - rmd_atomic_load(&s.refused, RMD_RELAXED));
+}
+
+/* The census balances whenever it is asked for. */
+static void watch_census(void *arg)
+{
+    rmd_census c;
+    (void)arg;
+    for (int i = 0; i < 3; i++) {
+        RMD_ASSERT(rmd_pool_census(s.pool, &c) == 0);
+        RMD_ASSERT(rmd_census_balances(&c) && c.submitted <= 3 && c.queued <= 3 && c.running <= 3);
+    }
+}
+
+HARNESS(pool_census_balances_at_every_moment)
+{
+    crew all = { 0 };
+    open_pool("threads:2");
+    crew_add(&all, watch_census, NULL, "watches");
+    RMD_ASSERT(submit_child(NULL, submit_two) == 0);
+    crew_join(&all);
+    close_pool_at_most(3);
+}
+
+/* ---- tasks that wait for tasks ---- */
+
+static int nest(void *arg)
+{
+    rmd_future *child;
+    int depth = *(int *)arg, below = depth - 1;
+    run(NULL);
+    if (depth == 0)
+        return 0;
+    RMD_ASSERT(rmd_submit(s.pool, &child, nest, &below, NULL) == 0);
+    int err = rmd_future_wait(child, RMD_FOREVER);
+    /* Cancelled: by one beneath that was refused. */
+    RMD_ASSERT(err == 0 || err == RMD_EDEADLK || err == RMD_ECANCELED);
+    if (err < 0) { /* no stack, and no worker left: it uses our `below` */
+        rmd_atomic_add(&s.refused, 1, RMD_RELAXED);
+        (void)!rmd_future_cancel(child);
+        rmd_stop *before = rmd_stop_set(NULL);
+        RMD_ASSERT(rmd_future_wait(child, rmd_after_ms(3600000)) == 0);
+        rmd_stop_set(before);
+    }
+    rmd_future_free(child);
+    return 0;
+}
+
+/* Deeper than there are spares; here a worker may have no stack left for helping. */
+HARNESS(pool_tasks_wait_for_tasks, .no_early_timeouts = true)
+{
+    bool one = rmd_explore_choose(2);
+    int depth = one ? 3 : 2;
+    rmd_future *future;
+    open_pool(one ? "threads:1" : "threads:2");
+    RMD_ASSERT(rmd_submit(s.pool, &future, nest, &depth, NULL) == 0);
+    RMD_ASSERT(rmd_future_wait(future, RMD_FOREVER) == 0);
+    rmd_future_free(future);
+    RMD_ASSERT(rmd_atomic_load(&s.refused, RMD_RELAXED) || runs() == depth + 1);
+    rmd_census census;
+    RMD_ASSERT(rmd_pool_census(s.pool, &census) == 0);
+    close_pool(census.submitted);
+}
+
+/* Any of several: one is run here, or the other one has ended meanwhile. */
+static int take_completions(void *arg)
+{
+    rmd_future *futures[2], *next;
+    rmd_completions *ends;
+    (void)arg;
+    RMD_ASSERT(submit_child(&futures[0], run) == 0);
+    RMD_ASSERT(submit_child(&futures[1], run) == 0);
+    RMD_ASSERT(rmd_completions_open(&ends, futures, 2) == 0);
+    for (int i = 0; i < 2; i++)
+        RMD_ASSERT(rmd_completions_next(ends, &next, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_completions_next(ends, &next, RMD_FOREVER) == RMD_ENOENT);
+    rmd_completions_free(ends);
+    rmd_future_free(futures[0]);
+    rmd_future_free(futures[1]);
+    return 0;
+}
+
+HARNESS(pool_tasks_wait_for_any_of_their_tasks)
+{
+    rmd_future *future;
+    rmd_statistics statistics;
+    open_pool(rmd_explore_choose(2) ? "threads:1" : "threads:2");
+    RMD_ASSERT(rmd_submit(s.pool, &future, take_completions, NULL, NULL) == 0);
+    RMD_ASSERT(rmd_future_wait(future, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_future_error(future) == 0);
+    rmd_future_free(future);
+    RMD_ASSERT(rmd_pool_statistics(s.pool, &statistics) == 0 && statistics.workers >= 1);
+    RMD_ASSERT(runs() == 2);
+    close_pool(3);
+}
+
+static int wait_a_while_for_child(void *arg)
+{
+    rmd_future *child;
+    (void)arg;
+    int err = submit_child(&child, run);
+    if (err == RMD_ECLOSED) {
+        rmd_atomic_add(&s.refused, 1, RMD_RELAXED);
+        return 0;
+    }
+    RMD_ASSERT(err == 0);
+    err = rmd_future_wait(child, rmd_after_ms(1));
+    RMD_ASSERT(err == 0 || err == RMD_ETIMEDOUT);
+    RMD_ASSERT(rmd_future_wait(child, rmd_after_ms(3600000)) == 0);
+    rmd_future_free(child);
+    return 0;
+}
+
+/* With a deadline it does not run it itself: another worker takes its place. */
+HARNESS(pool_a_spare_runs_what_a_worker_waits_for, .no_early_timeouts = true)
+{
+    open_pool("threads:1");
+    RMD_ASSERT(submit_child(NULL, wait_a_while_for_child) == 0);
+    RMD_ASSERT(submit_child(NULL, run) == 0);
+    close_pool_at_most(3);
+    RMD_ASSERT(runs() == 2 - rmd_atomic_load(&s.refused, RMD_RELAXED));
+}
+
+static int open_gate(void *arg)
+{
+    (void)arg;
+    rmdi_event_set(&s.gate);
+    return 0;
+}
+
+/* Waits for what another task has to do, by something that is no future. */
+static int block_until_gate(void *arg)
+{
+    (void)arg;
+    RMD_BLOCKING
+    RMD_ASSERT(rmdi_event_wait(&s.gate, RMD_FOREVER) == 0);
+    return run(NULL);
+}
+
+HARNESS(pool_a_spare_takes_the_place_of_who_blocks)
+{
+    crew all = { 0 };
+    open_pool("threads:1");
+    bool twice = rmd_explore_choose(2);
+    RMD_ASSERT(submit_child(NULL, block_until_gate) == 0);
+    if (twice)
+        crew_add(&all, submit_one, NULL, "submits");
+    RMD_ASSERT(submit_child(NULL, open_gate) == 0);
+    crew_join(&all);
+    close_pool(twice ? 4 : 2);
+}
+
+static void submit_gate(void *arg)
+{
+    (void)arg;
+    RMD_ASSERT(submit_child(NULL, open_gate) == 0);
+}
+
+HARNESS(pool_spares_come_and_go)
+{
+    crew all = { 0 };
+    open_pool("threads:2");
+    RMD_ASSERT(submit_child(NULL, block_until_gate) == 0);
+    RMD_ASSERT(submit_child(NULL, block_until_gate) == 0);
+    crew_add(&all, submit_gate, NULL, "submits");
+    RMD_ASSERT(submit_child(NULL, run) == 0);
+    crew_join(&all);
+    RMD_ASSERT(submit_child(NULL, run) == 0);
+    close_pool(5);
+    RMD_ASSERT(runs() == 4);
+}
+
+/* Leaves something in its own deque, before and afterwards. */
+static int submit_and_block(void *arg)
+{
+    rmdi_event *gate = arg;
+    RMD_ASSERT(submit_child(NULL, run) == 0);
+    RMD_BLOCKING
+    RMD_ASSERT(rmdi_event_wait(gate, RMD_FOREVER) == 0);
+    RMD_ASSERT(submit_child(NULL, run) == 0);
+    return 0;
+}
+
+static int set_gate(void *arg)
+{
+    rmdi_event_set(arg);
+    return 0;
+}
+
+/* The one from the bench: more threads there must not be. */
+HARNESS(pool_a_spare_is_used_again, .steps_max = 40000, .no_early_timeouts = true)
+{
+    rmdi_event gates[3] = { 0 };
+    open_pool("threads:1");
+    for (int i = 0; i < 3; i++) {
+        RMD_ASSERT(rmd_submit(s.pool, &s.futures[0], submit_and_block, &gates[i], NULL) == 0);
+        RMD_ASSERT(rmd_submit(s.pool, NULL, set_gate, &gates[i], NULL) == 0);
+        RMD_ASSERT(rmd_future_wait(s.futures[0], rmd_after_ms(3600000)) == 0);
+        rmd_future_free(s.futures[0]);
+    }
+    close_pool(12);
+    RMD_ASSERT(runs() == 6);
+}
+
+/* ---- circles ---- */
+
+static int wait_for_other(void *arg)
+{
+    rmd_future **other = arg;
+    int err = rmdi_event_wait(&s.begun, RMD_FOREVER);
+    RMD_ASSERT(err == 0);
+    err = rmd_future_wait(*other, RMD_FOREVER);
+    RMD_ASSERT(err == 0 || err == RMD_EDEADLK);
+    if (err < 0) {
+        RMD_ASSERT(strstr(rmd_error_detail(), "waits for") != NULL);
+        rmd_atomic_add(&s.refused, 1, RMD_RELAXED);
+    }
+    return err;
+}
+
+static void free_futures(int n)
+{
+    for (int i = 0; i < n; i++)
+        rmd_future_free(s.futures[i]);
+}
+
+static void meet_in_a_circle(const char *kind, int n)
+{
+    open_pool(kind);
+    for (int i = 0; i < n; i++)
+        RMD_ASSERT(
+            rmd_submit(s.pool, &s.futures[i], wait_for_other, &s.futures[(i + 1) % n], NULL) == 0);
+    rmdi_event_set(&s.begun);
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_atomic_load(&s.refused, RMD_RELAXED) >= 1);
+    free_futures(n);
+    free_pool((uint64_t)n);
+}
+
+HARNESS(pool_a_circle_of_two_is_refused)
+{
+    meet_in_a_circle("threads:2", 2);
+}
+
+/* One worker: they run on top of each other, or on a spare. */
+HARNESS(pool_a_circle_on_one_worker_is_refused)
+{
+    meet_in_a_circle("threads:1", 2);
+}
+
+HARNESS(pool_a_circle_of_three_is_refused)
+{
+    meet_in_a_circle("threads:2", 3);
+}
+
+HARNESS(pool_a_task_that_waits_for_itself_is_refused)
+{
+    meet_in_a_circle("threads:1", 1);
+}
+
+static int go_on(rmd_future *first, void *arg)
+{
+    RMD_ASSERT(rmd_future_outcome(first) == RMD_OUTCOME_OK);
+    return run(arg);
+}
+
+HARNESS(pool_a_task_that_waits_for_what_comes_after_it_is_refused)
+{
+    open_pool("threads:1");
+    RMD_ASSERT(rmd_submit(s.pool, &s.futures[0], wait_for_other, &s.futures[1], NULL) == 0);
+    RMD_ASSERT(rmd_then(s.pool, &s.futures[1], s.futures[0], go_on, NULL, NULL) == 0);
+    rmdi_event_set(&s.begun);
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_atomic_load(&s.refused, RMD_RELAXED) == 1);
+    RMD_ASSERT(rmd_future_error(s.futures[1]) == RMD_EDEADLK);
+    free_futures(2);
+    free_pool(2);
+}
+
+/* ---- cancel ---- */
+
+static void cancel_first(void *arg)
+{
+    (void)arg;
+    int err = rmd_future_cancel(s.futures[0]);
+    RMD_ASSERT(err == 0 || err == RMD_ETOOLATE);
+}
+
+static void check_cancelled_or_run(rmd_future *future, int n)
+{
+    rmd_outcome outcome = rmd_future_outcome(future);
+    if (outcome == RMD_OUTCOME_CANCELLED)
+        RMD_ASSERT(rmd_future_error(future) == RMD_ECANCELED);
+    else
+        RMD_ASSERT(outcome == RMD_OUTCOME_OK && n == 1);
+}
+
+HARNESS(pool_cancel_comes_before_the_start_or_after)
+{
+    crew all = { 0 };
+    open_pool("threads:1");
+    RMD_ASSERT(submit_child(&s.futures[0], run) == 0);
+    crew_add(&all, cancel_first, NULL, "cancels 1");
+    crew_add(&all, cancel_first, NULL, "cancels 2");
+    if (rmd_explore_choose(2))
+        RMD_ASSERT(rmd_future_wait(s.futures[0], RMD_FOREVER) == 0);
+    crew_join(&all);
+    RMD_ASSERT(rmd_future_wait(s.futures[0], RMD_FOREVER) == 0);
+    check_cancelled_or_run(s.futures[0], runs());
+    free_futures(1);
+    close_pool(1);
+}
+
+HARNESS(pool_cancel_ends_what_waits_inside)
+{
+    crew all = { 0 };
+    open_pool("threads:1");
+    RMD_ASSERT(submit_child(&s.futures[0], until_cancelled) == 0);
+    crew_add(&all, cancel_first, NULL, "cancels");
+    RMD_ASSERT(rmd_future_wait(s.futures[0], RMD_FOREVER) == 0);
+    crew_join(&all);
+    RMD_ASSERT(rmd_future_outcome(s.futures[0]) == RMD_OUTCOME_CANCELLED);
+    free_futures(1);
+    close_pool(1);
+}
+
+/* Whatever was submitted before it is told, wherever it is just then. */
+HARNESS(pool_cancel_of_all_misses_none)
+{
+    open_pool(rmd_explore_choose(2) ? "threads:1" : "threads:2");
+    RMD_ASSERT(submit_child(NULL, until_cancelled) == 0);
+    RMD_ASSERT(submit_child(NULL, until_cancelled) == 0);
+    if (rmd_explore_choose(2))
+        RMD_ASSERT(rmdi_event_wait(&s.begun, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_pool_cancel(s.pool, false) == 0);
+    close_pool(2);
+}
+
+HARNESS(pool_abort_stops_what_begins)
+{
+    crew all = { 0 };
+    open_pool("threads:2");
+    RMD_ASSERT(submit_child(NULL, until_cancelled) == 0);
+    RMD_ASSERT(submit_child(&s.futures[0], until_cancelled) == 0);
+    crew_add(&all, cancel_first, NULL, "cancels");
+    RMD_ASSERT(rmd_pool_abort(s.pool, RMD_FOREVER) == 0);
+    crew_join(&all);
+    free_futures(1);
+    free_pool(2);
+}
+
+/* A task that was cancelled takes no place in the queue. */
+static void submit_when_there_is_room(void *arg)
+{
+    (void)arg;
+    int err = submit_child(NULL, run);
+    RMD_ASSERT(err == 0 || err == RMD_ECLOSED);
+    if (err < 0)
+        rmd_atomic_add(&s.refused, 1, RMD_RELAXED);
+}
+
+HARNESS(pool_cancel_makes_room)
+{
+    crew all = { 0 };
+    open_pool("threads:1?queue=1");
+    RMD_ASSERT(submit_child(NULL, wait_for_gate) == 0);
+    RMD_ASSERT(rmdi_event_wait(&s.begun, RMD_FOREVER) == 0);
+    RMD_ASSERT(submit_child(&s.futures[0], run) == 0);
+    crew_add(&all, submit_when_there_is_room, NULL, "submits");
+    RMD_ASSERT(rmd_future_cancel(s.futures[0]) == 0);
+    crew_join(&all);
+    rmdi_event_set(&s.gate);
+    free_futures(1);
+    close_pool(3);
+    RMD_ASSERT(runs() == 2);
+}
+
+/* ---- a full queue ---- */
+
+static void submit_two_to_full(void *arg)
+{
+    submit_when_there_is_room(arg);
+    submit_when_there_is_room(arg);
+}
+
+HARNESS(pool_full_queue_wakes_all_who_submit)
+{
+    crew all = { 0 };
+    open_pool("threads:1?queue=1");
+    crew_add(&all, submit_two_to_full, NULL, "submits 1");
+    crew_add(&all, submit_two_to_full, NULL, "submits 2");
+    submit_two_to_full(NULL);
+    crew_join(&all);
+    close_pool(6);
+    RMD_ASSERT(runs() == 6);
+}
+
+static void submit_many_and_one(void *arg)
+{
+    rmd_task tasks[3] = { { run, NULL }, { run, NULL }, { run, NULL } };
+    (void)arg;
+    RMD_ASSERT(rmd_submit_many(s.pool, NULL, tasks, 3, NULL) == 3);
+}
+
+HARNESS(pool_full_queue_and_many_at_once)
+{
+    crew all = { 0 };
+    open_pool("threads:1?queue=2");
+    crew_add(&all, submit_many_and_one, NULL, "submits many");
+    crew_add(&all, submit_when_there_is_room, NULL, "submits");
+    submit_many_and_one(NULL);
+    crew_join(&all);
+    close_pool(7);
+    RMD_ASSERT(runs() == 7);
+}
+
+static void submit_impatiently(void *arg)
+{
+    rmd_task_options options = { .size = sizeof options,
+                                 .full_ms = rmd_explore_choose(2) ? 1 : -1 };
+    int err = rmd_submit(s.pool, NULL, run, arg, &options);
+    RMD_ASSERT(err == 0 || err == RMD_EFULL || err == RMD_ECLOSED);
+    if (err < 0)
+        rmd_atomic_add(&s.refused, 1, RMD_RELAXED);
+}
+
+HARNESS(pool_full_queue_refuses_the_impatient)
+{
+    crew all = { 0 };
+    open_pool("threads:1?queue=1");
+    crew_add(&all, submit_two_to_full, NULL, "submits");
+    crew_add(&all, submit_impatiently, NULL, "impatient");
+    submit_impatiently(NULL);
+    crew_join(&all);
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    int refused = rmd_atomic_load(&s.refused, RMD_RELAXED);
+    RMD_ASSERT(runs() == 4 - refused);
+    free_pool(4 - (uint64_t)refused);
+}
+
+/* Inside a task nobody waits for room. */
+HARNESS(pool_full_queue_inside_a_task)
+{
+    open_pool("threads:1?queue=1");
+    RMD_ASSERT(submit_child(NULL, submit_two) == 0);
+    RMD_ASSERT(submit_child(NULL, submit_two) == 0);
+    close_pool_at_most(6);
+    RMD_ASSERT(runs() == 4 - rmd_atomic_load(&s.refused, RMD_RELAXED));
+}
+
+/* ---- the end ---- */
+
+static void close_it(void *arg)
+{
+    (void)arg;
+    RMD_ASSERT(rmd_pool_close(s.pool) == 0);
+}
+
+HARNESS(pool_closed_while_others_wait_for_room)
+{
+    crew all = { 0 };
+    open_pool("threads:1?queue=1");
+    crew_add(&all, submit_two_to_full, NULL, "submits 1");
+    crew_add(&all, submit_two_to_full, NULL, "submits 2");
+    crew_add(&all, close_it, NULL, "closes");
+    if (rmd_explore_choose(2))
+        RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    crew_join(&all);
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    int refused = rmd_atomic_load(&s.refused, RMD_RELAXED);
+    RMD_ASSERT(runs() == 4 - refused);
+    free_pool(4 - (uint64_t)refused);
+}
+
+static void drain_it(void *arg)
+{
+    (void)arg;
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+}
+
+HARNESS(pool_drained_by_two)
+{
+    crew all = { 0 };
+    open_pool("threads:2");
+    RMD_ASSERT(submit_child(NULL, submit_two) == 0);
+    crew_add(&all, drain_it, NULL, "drains");
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    crew_join(&all);
+    close_pool_at_most(3); /* once more */
+}
+
+static void drain_impatiently(void *arg)
+{
+    (void)arg;
+    int err = rmd_pool_drain(s.pool, rmd_after_ms(1));
+    /* Stuck: the grace has passed, too, which takes no time here. */
+    RMD_ASSERT(err == 0 || err == RMD_ETIMEDOUT || err == RMD_ESTUCK);
+}
+
+/* What has not ended at the deadline is cancelled, also if another one is patient. */
+HARNESS(pool_drained_by_one_who_is_impatient)
+{
+    crew all = { 0 };
+    open_pool("threads:1");
+    RMD_ASSERT(submit_child(NULL, until_cancelled) == 0);
+    RMD_ASSERT(submit_child(NULL, until_cancelled) == 0);
+    crew_add(&all, drain_impatiently, NULL, "drains a while");
+    if (rmd_explore_choose(2))
+        crew_add(&all, drain_it, NULL, "drains");
+    crew_join(&all);
+    close_pool(2);
+}
+
+/* ---- callbacks ---- */
+
+static void count_call(rmd_future *future, void *ctx)
+{
+    (void)ctx;
+    RMD_ASSERT(rmd_future_outcome(future) != RMD_PENDING);
+    rmd_atomic_add(&s.calls, 1, RMD_RELAXED);
+}
+
+static void call_and_free(rmd_future *future, void *ctx)
+{
+    count_call(future, ctx);
+    rmd_future_free(future);
+}
+
+static void bring_two(void *arg)
+{
+    (void)arg;
+    RMD_ASSERT(rmd_future_on_end(s.futures[0], count_call, NULL) == 0);
+    RMD_ASSERT(rmd_future_on_end(s.futures[0], call_and_free, NULL) == 0);
+}
+
+static int calls(void)
+{
+    return rmd_atomic_load(&s.calls, RMD_RELAXED);
+}
+
+/* Before the end, at it, after it, while the pool is drained, and when it has been. */
+HARNESS(pool_callbacks_run_whenever_they_come)
+{
+    crew all = { 0 };
+    open_pool("threads:1");
+    RMD_ASSERT(submit_child(&s.futures[0], rmd_explore_choose(2) ? run : fail) == 0);
+    crew_add(&all, bring_two, NULL, "brings");
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    crew_join(&all);
+    RMD_ASSERT(calls() == 2);
+    free_pool(1);
+}
+
+/* A drain waits for those that were brought before it. */
+HARNESS(pool_drain_waits_for_callbacks)
+{
+    crew all = { 0 };
+    open_pool("threads:2");
+    RMD_ASSERT(submit_child(&s.futures[0], run) == 0);
+    bring_two(NULL);
+    if (rmd_explore_choose(2))
+        RMD_ASSERT(submit_child(NULL, run) == 0);
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(calls() == 2);
+    free_pool((uint64_t)runs());
+    crew_join(&all);
+}
+
+/* Of a task that never began they run, too, and on a worker. */
+static void be_on_worker(rmd_future *future, void *ctx)
+{
+    RMD_ASSERT(strncmp(rmd_worker_name(), "threads-", 8) == 0);
+    count_call(future, ctx);
+}
+
+HARNESS(pool_callbacks_of_what_was_cancelled)
+{
+    open_pool("threads:1");
+    RMD_ASSERT(submit_child(&s.futures[0], run) == 0);
+    RMD_ASSERT(rmd_future_on_end(s.futures[0], be_on_worker, NULL) == 0);
+    cancel_first(NULL);
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(calls() == 1);
+    free_futures(1);
+    free_pool(1);
+}
+
+/* ---- limits ---- */
+
+static int sleep_or_not(void *arg)
+{
+    run(arg);
+    return rmd_explore_choose(2) ? rmdi_event_wait(&s.gate, RMD_FOREVER) : 0;
+}
+
+static rmd_task_options limited(void)
+{
+    rmd_limits limits = { .attempts_max = 1 + rmd_explore_choose(2) };
+    switch (rmd_explore_choose(3)) {
+    case 0: limits.queue_ms_max = 1; break;
+    case 1: limits.run_ms_max = 1; break;
+    default: break;
+    }
+    limits.total_ms_max = 2; /* then it ends in any case */
+    return (rmd_task_options){ .size = sizeof(rmd_task_options), .limits = limits };
+}
+
+HARNESS(pool_limits_end_what_is_late_once)
+{
+    crew all = { 0 };
+    open_pool("threads:1");
+    rmd_task_options options = limited();
+    RMD_ASSERT(rmd_submit(s.pool, &s.futures[0], sleep_or_not, NULL, &options) == 0);
+    RMD_ASSERT(rmd_submit(s.pool, NULL, sleep_or_not, NULL, &options) == 0);
+    if (rmd_explore_choose(2))
+        crew_add(&all, cancel_first, NULL, "cancels");
+    RMD_ASSERT(rmd_future_wait(s.futures[0], RMD_FOREVER) == 0);
+    crew_join(&all);
+    rmd_outcome outcome = rmd_future_outcome(s.futures[0]);
+    RMD_ASSERT(outcome == RMD_OUTCOME_OK || outcome == RMD_OUTCOME_TIMEOUT ||
+               outcome == RMD_OUTCOME_CANCELLED);
+    free_futures(1);
+    close_pool(2);
+}
+
+static int fail_once(void *arg)
+{
+    (void)arg;
+    return rmd_atomic_add(&s.runs, 1, RMD_RELAXED) ? 0 : cause;
+}
+
+HARNESS(pool_tries_again)
+{
+    rmd_task_options options = { .size = sizeof options, .limits = { .attempts_max = 2 } };
+    open_pool("threads:1");
+    RMD_ASSERT(rmd_submit(s.pool, &s.futures[0], fail_once, NULL, &options) == 0);
+    RMD_ASSERT(rmd_future_wait(s.futures[0], RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_future_error(s.futures[0]) == 0 && runs() == 2);
+    free_futures(1);
+    close_pool(1);
+}
+
+/* ---- after another one ---- */
+
+HARNESS(pool_chain_goes_on_or_ends_with_its_first)
+{
+    crew all = { 0 };
+    open_pool("threads:1");
+    RMD_ASSERT(submit_child(&s.futures[0], rmd_explore_choose(2) ? write_result : fail) == 0);
+    crew_add(&all, cancel_first, NULL, "cancels the first");
+    RMD_ASSERT(rmd_then(s.pool, &s.futures[1], s.futures[0], go_on, NULL, NULL) == 0);
+    RMD_ASSERT(rmd_then(s.pool, &s.futures[2], s.futures[1], go_on, NULL, NULL) == 0);
+    RMD_ASSERT(rmd_future_wait(s.futures[2], RMD_FOREVER) == 0);
+    crew_join(&all);
+    RMD_ASSERT(rmd_future_error(s.futures[0]) == rmd_future_error(s.futures[2]));
+    RMD_ASSERT(rmd_future_error(s.futures[0]) || runs() == 3);
+    free_futures(3);
+    close_pool(3);
+}
+
+static void cancel_second(void *arg)
+{
+    (void)arg;
+    int err = rmd_future_cancel(s.futures[1]);
+    RMD_ASSERT(err == 0 || err == RMD_ETOOLATE);
+}
+
+HARNESS(pool_chain_is_cancelled_in_the_middle)
+{
+    crew all = { 0 };
+    open_pool("threads:1");
+    RMD_ASSERT(submit_child(&s.futures[0], run) == 0);
+    RMD_ASSERT(rmd_then(s.pool, &s.futures[1], s.futures[0], go_on, NULL, NULL) == 0);
+    crew_add(&all, cancel_second, NULL, "cancels");
+    RMD_ASSERT(rmd_then(s.pool, &s.futures[2], s.futures[1], go_on, NULL, NULL) == 0);
+    if (rmd_explore_choose(2))
+        RMD_ASSERT(rmd_future_wait(s.futures[1], RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    crew_join(&all);
+    RMD_ASSERT(rmd_future_outcome(s.futures[0]) == RMD_OUTCOME_OK);
+    RMD_ASSERT(rmd_future_error(s.futures[1]) == rmd_future_error(s.futures[2]));
+    free_futures(3);
+    free_pool(3);
+}
+
+/* What it waits for is none of the pool's; and it may outlive it. */
+static void keep_promise(void *arg)
+{
+    rmd_promise *promise = arg;
+    if (rmd_explore_choose(2))
+        (void)!rmd_promise_set(promise, 1);
+    rmd_promise_free(promise);
+}
+
+HARNESS(pool_chain_after_a_promise)
+{
+    crew all = { 0 };
+    rmd_promise *promise;
+    open_pool("threads:1");
+    RMD_ASSERT(rmd_promise_open(&promise, &s.futures[0], NULL) == 0);
+    RMD_ASSERT(rmd_then(s.pool, NULL, s.futures[0], go_on, NULL, NULL) == 0);
+    crew_add(&all, keep_promise, promise, "keeps");
+    rmd_future_free(s.futures[0]);
+    bool aborts = rmd_explore_choose(2);
+    RMD_ASSERT((aborts ? rmd_pool_abort : rmd_pool_drain)(s.pool, RMD_FOREVER) == 0);
+    free_pool(1);
+    crew_join(&all);
+}
+
+/* ---- calls ---- */
+
+static int add(rmd_call *call)
+{
+    int a = 0, b = 0;
+    RMD_ASSERT(rmd_call_get(call, 0, &a) == 0 && rmd_call_get(call, 1, &b) == 0);
+    return rmd_call_return(call, a + b);
+}
+
+static void call_and_get(void *arg)
+{
+    int sum = 0;
+    rmd_future *future;
+    (void)arg;
+    int err = rmd_pool_call(s.pool, &future, "add", RMD_ARGS(1, 2), NULL);
+    RMD_ASSERT(err == 0 || err == RMD_ENOMEM);
+    if (err < 0)
+        return;
+    RMD_ASSERT(rmd_future_wait(future, RMD_FOREVER) == 0);
+    err = rmd_future_get(future, &sum);
+    RMD_ASSERT(err == RMD_ENOMEM || (err == 0 && sum == 3));
+    rmd_future_free(future);
+    rmd_atomic_add(&s.runs, 1, RMD_RELAXED);
+}
+
+static const rmd_function table[] = { { .name = "add", .fn = add }, { 0 } };
+
+HARNESS(pool_calls_functions, .faults_max = 1, .fail_allocations = true)
+{
+    crew all = { 0 };
+    memset(&s, 0, sizeof s);
+    int err = rmd_functions_add(table);
+    if (err == 0)
+        err = rmd_pool_open(&s.pool, "threads:1", NULL, RMD_FOREVER);
+    RMD_ASSERT(err == 0 || err == RMD_ENOMEM || err == RMD_EAGAIN);
+    if (err == 0) {
+        crew_add(&all, call_and_get, NULL, "calls");
+        call_and_get(NULL);
+        crew_join(&all);
+        close_pool((uint64_t)runs());
+    }
+    rmdi_functions_forget();
+}
+
+/* ---- what does not go well ---- */
+
+static int start(void *arg)
+{
+    (void)arg;
+    return rmd_explore_choose(3) ? 0 : rmd_fail(cause, "not today");
+}
+
+static void end(void *arg)
+{
+    (void)arg;
+    rmd_atomic_add(&s.calls, 1, RMD_RELAXED);
+}
+
+HARNESS(pool_opens_or_leaves_nothing, .faults_max = 1, .fail_allocations = true)
+{
+    rmd_pool_options options = { .size = sizeof options };
+    memset(&s, 0, sizeof s);
+    if (rmd_explore_choose(2)) {
+        options.start = start;
+        options.end = end;
+    }
+    int err = rmd_pool_open(&s.pool, "threads:2", &options,
+                            rmd_explore_choose(2) ? RMD_FOREVER : rmd_after_ms(1));
+    RMD_ASSERT(err == 0 || err == cause || err == RMD_ENOMEM || err == RMD_EAGAIN ||
+               err == RMD_ETIMEDOUT);
+    if (err < 0)
+        return;
+    err = rmd_submit(s.pool, NULL, run, NULL, NULL);
+    RMD_ASSERT(err == 0 || err == RMD_ENOMEM);
+    close_pool(err == 0);
+    RMD_ASSERT(!options.end || calls() == 2);
+}
+
+HARNESS(pool_without_memory_for_what_is_more, .faults_max = 2, .fail_allocations = true)
+{
+    rmd_limits limits = { .total_ms_max = 1 };
+    rmd_task_options options = { .size = sizeof options, .limits = limits };
+    memset(&s, 0, sizeof s);
+    if (rmd_pool_open(&s.pool, "threads:1", NULL, RMD_FOREVER) < 0)
+        return;
+    int n = 0, err = submit_child(&s.futures[0], fail);
+    RMD_ASSERT(err == 0 || err == RMD_ENOMEM);
+    if (err == 0) {
+        n++;
+        int later = rmd_then(s.pool, NULL, s.futures[0], go_on, NULL, NULL);
+        RMD_ASSERT(later == 0 || later == RMD_ENOMEM);
+        n += later == 0;
+        int on_end = rmd_future_on_end(s.futures[0], count_call, NULL);
+        RMD_ASSERT(on_end == 0 || on_end == RMD_ENOMEM);
+        rmd_future_free(s.futures[0]);
+    }
+    err = rmd_submit(s.pool, NULL, run, NULL, &options);
+    RMD_ASSERT(err == 0 || err == RMD_ENOMEM || err == RMD_EAGAIN);
+    n += err == 0;
+    close_pool((uint64_t)n);
+}
+
+/* Those that nobody looked at are told, and their texts are theirs. */
+static void look_at(void *ctx, const rmd_failure *failure)
+{
+    (void)ctx;
+    RMD_ASSERT(failure->error == cause && strcmp(failure->detail, "it fails") == 0);
+    rmd_atomic_add(&s.calls, 1, RMD_RELAXED);
+}
+
+HARNESS(pool_lists_failures_that_were_overlooked)
+{
+    open_pool("threads:2");
+    RMD_ASSERT(submit_child(&s.futures[0], fail) == 0);
+    RMD_ASSERT(submit_child(NULL, fail) == 0);
+    RMD_ASSERT(rmd_pool_overlooked(s.pool, look_at, NULL, NULL) == 0);
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    rmd_atomic_store(&s.calls, 0, RMD_RELAXED);
+    bool seen = rmd_explore_choose(2);
+    RMD_ASSERT(!seen || rmd_future_error(s.futures[0]) == cause);
+    bool freed = rmd_explore_choose(2);
+    if (freed)
+        free_futures(1);
+    RMD_ASSERT(rmd_pool_overlooked(s.pool, look_at, NULL, NULL) == 0);
+    RMD_ASSERT(calls() == (seen ? 1 : 2));
+    if (!freed)
+        free_futures(1);
+    free_pool(2);
+}
