@@ -5,6 +5,7 @@
 PREFIX =
 DESTDIR =
 PART =
+ONLY =
 
 .PHONY: all demo check asan tsan explore bench night install setup help
 .DEFAULT_GOAL := all
@@ -36,7 +37,7 @@ explore: all
 
 bench: all
 	@tools/setup bench
-	@bench/run
+	@bench/run $(if $(ONLY),--only $(ONLY))
 
 night: all
 	@tools/setup night
@@ -54,7 +55,8 @@ help:
 	@echo 'make check      every check: style, gcc, clang, address and thread sanitizers'
 	@echo 'make asan tsan  the test suite under one sanitizer'
 	@echo 'make explore    the schedule explorer: every harness, every planted bug'
-	@echo 'make bench      measure against the targets'
+	@echo 'make bench      measure against the targets; ONLY=submit, latency, … a part of it'
+	@echo '                bench/instructions counts instead, and is as sure on a busy machine'
 	@echo 'make night      list the long tests; PART=n runs one'
 	@echo 'make install    with PREFIX=/usr and DESTDIR=folder, if wanted'
 	@echo 'make setup      install every Debian package that any of these needs'
