@@ -5,8 +5,8 @@
  * ---------------------
  * Callbacks first; then tasks of high priority; then those in the worker's own deque, the oldest
  * first; then the injection queue, of which it takes several at once if there are many; then the
- * deques of others; then tasks of low priority. Now and then the injection queue comes before its
- * own deque, so that tasks that beget tasks do not starve the others.
+ * deques of others; then tasks of low priority. Now and then some of the injection queue are put
+ * behind what is in its own deque, so that tasks that beget tasks do not starve the others.
  *
  * Spares
  * ------
@@ -31,7 +31,7 @@
 #include <string.h>
 
 enum {
-    FAIR_TICKS = 61, /* every so often the injection queue comes first */
+    FAIR_TICKS = 61, /* every so often the injection queue is looked at before it is our turn */
     BATCH_FROM = 64, /* so many in it, and a worker takes several */
     NORMAL = RMD_PRIORITY_NORMAL + 1,
 };
@@ -81,6 +81,25 @@ static rmdi_thread_task *from_injection(rmdi_worker *worker, unsigned priority)
     if (task)
         rmdi_threads_tell_taken(pool);
     return task;
+}
+
+/* Some from the injection queue go to the end of the own deque. With one worker, what was submitted
+ * first must start first, so none of them may pass what was taken before. */
+static void top_up(rmdi_worker *worker)
+{
+    rmdi_threads *pool = worker->pool;
+    if (!rmdi_injection_len(&pool->injection, NORMAL) ||
+        rmdi_deque_len(&worker->deque) == RMDI_DEQUE_MAX)
+        return;
+    rmdi_brief_enter(&pool->injection.brief);
+    rmdi_thread_task *task = take_injected(pool, NORMAL);
+    if (task) {
+        rmdi_deque_push(&worker->deque, task);
+        take_batch(worker);
+    }
+    rmdi_brief_leave(&pool->injection.brief);
+    if (task)
+        rmdi_threads_tell_taken(pool);
 }
 
 /* From one other worker's deque. */
@@ -133,10 +152,9 @@ static rmdi_thread_task *from_own(rmdi_worker *worker)
 static rmdi_thread_task *find(rmdi_worker *worker)
 {
     enum { LOW = 0, HIGH = 2 };
-    bool injection_first = ++worker->ticks % FAIR_TICKS == 0;
     rmdi_thread_task *task = from_injection(worker, HIGH);
-    if (!task && injection_first)
-        task = from_injection(worker, NORMAL);
+    if (!task && ++worker->ticks % FAIR_TICKS == 0)
+        top_up(worker);
     if (!task)
         task = from_own(worker);
     if (!task)

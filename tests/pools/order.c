@@ -30,6 +30,81 @@ CASE(one_worker_starts_tasks_in_the_order_in_which_they_were_submitted, ANY)
     end_pool(pool);
 }
 
+/* ---- many: they pass through all places where tasks wait ---- */
+
+enum { MANY = 1000 };
+
+typedef struct turn {
+    int number;
+    int *next;
+} turn;
+
+static int take_turn(void *arg)
+{
+    turn *t = arg; /* the only worker runs one after the other: no lock */
+    CHECK_EQ(t->number, *t->next);
+    *t->next = t->number + 1;
+    return 0;
+}
+
+static int hold_worker(void *arg)
+{
+    return rmd_event_wait(arg, soon());
+}
+
+CASE(one_worker_starts_a_thousand_tasks_in_their_order, THREADS)
+{
+    static turn turns[MANY];
+    static rmd_task tasks[MANY];
+    int next = 0;
+    rmd_event *go;
+    rmd_pool *pool = open_pool(1);
+    REQUIRE(rmd_event_open(&go) == 0);
+    for (int i = 0; i < MANY; i++) {
+        turns[i] = (turn){ i, &next };
+        tasks[i] = (rmd_task){ take_turn, &turns[i] };
+    }
+    REQUIRE(rmd_submit(pool, NULL, hold_worker, go, NULL) == 0);
+    REQUIRE(rmd_submit_many(pool, NULL, tasks, MANY, NULL) == MANY);
+    CHECK_EQ(rmd_event_set(go), 0);
+    CHECK_EQ(rmd_pool_drain(pool, soon()), 0);
+    CHECK_EQ(next, MANY);
+    end_pool(pool);
+    CHECK_EQ(rmd_event_free(go), 0);
+}
+
+/* Submits another one like itself, until the event is set. */
+typedef struct heir {
+    rmd_pool *pool;
+    rmd_event *stop;
+} heir;
+
+static int beget(void *arg)
+{
+    heir *h = arg;
+    return rmd_event_is_set(h->stop) ? 0 : rmd_submit(h->pool, NULL, beget, h, NULL);
+}
+
+static int stop_heirs(void *arg)
+{
+    return rmd_event_set(arg);
+}
+
+CASE(tasks_that_beget_tasks_do_not_keep_others_from_their_turn, THREADS)
+{
+    rmd_event *stop;
+    rmd_pool *pool = open_pool(1);
+    REQUIRE(rmd_event_open(&stop) == 0);
+    heir h = { pool, stop };
+    for (int i = 0; i < 8; i++)
+        REQUIRE(rmd_submit(pool, NULL, beget, &h, NULL) == 0);
+    REQUIRE(rmd_submit(pool, NULL, stop_heirs, stop, NULL) == 0);
+    CHECK_EQ(rmd_event_wait(stop, soon()), 0);
+    CHECK_EQ(rmd_pool_drain(pool, soon()), 0);
+    end_pool(pool);
+    CHECK_EQ(rmd_event_free(stop), 0);
+}
+
 CASE(tasks_of_a_higher_priority_start_first, CALLS)
 {
     static const rmd_priority priorities[] = {
