@@ -48,7 +48,7 @@ static int next_word(void *ctx, rmd_map_task *task)
 /* The sink: gets each task, when it has ended, and its number. */
 static int show(void *ctx, rmd_future *future, uint64_t index)
 {
-    int n;
+    int n = 0;
     lengths *l = ctx;
     must(rmd_future_get(future, &n), words[index]);
     printf(" %s:%d", words[index], n);

@@ -44,7 +44,7 @@ static void draw_integers(void)
 
 static int take_answer(rmd_future *future)
 {
-    bool yes;
+    bool yes = false;
     must(rmd_future_wait(future, RMD_FOREVER), "wait");
     must(rmd_future_get(future, &yes), "is_prime");
     rmd_future_free(future);

@@ -10,24 +10,14 @@ void rmdi_injection_init(rmdi_injection *injection)
         rmdi_list_init(&injection->lists[i]);
 }
 
-uint32_t rmdi_injection_len(const rmdi_injection *injection, unsigned priority)
-{
-    return rmd_atomic_load(&injection->lens[priority], RMD_RELAXED);
-}
-
-uint32_t rmdi_injection_all(const rmdi_injection *injection)
-{
-    uint32_t all = 0;
-    for (unsigned i = 0; i < RMDI_PRIORITIES; i++)
-        all += rmdi_injection_len(injection, i);
-    return all;
-}
-
 /* Relaxed: the lock orders it for those who enter, and to the others it is a hint; who must not
  * miss it passes a fence (idle.c). */
 static void set_len(rmdi_injection *injection, unsigned priority, uint32_t len)
 {
-    rmd_atomic_store(&injection->lens[priority], len, RMD_RELAXED);
+    rmd_atomic_store(priority == RMDI_PRIORITY_NORMAL ? &injection->normal
+                     : priority == RMDI_PRIORITY_HIGH ? &injection->high
+                                                      : &injection->low,
+                     len, RMD_RELAXED);
 }
 
 void rmdi_injection_add(rmdi_injection *injection, rmdi_link *link, unsigned priority)

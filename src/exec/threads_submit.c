@@ -557,15 +557,35 @@ typedef struct batch {
     size_t made, queued;
 } batch;
 
+/* Memory for n tasks, at most a batch, and their numbers; how many there are. */
+static size_t take_memory(rmdi_threads *pool, rmdi_thread_task **memory, uint64_t *ids, size_t n)
+{
+    size_t got = 0;
+    rmdi_brief_enter(&pool->injection.brief);
+    for (size_t i = 0; i < n; i++)
+        ids[i] = rmdi_threads_draw(&pool->stock);
+    while (got < n && (memory[got] = rmdi_task_from_kept(pool)))
+        got++;
+    rmdi_brief_leave(&pool->injection.brief);
+    while (got < n && (memory[got] = rmdi_task_alloc(pool)))
+        got++;
+    return got;
+}
+
+/* Those of a group are born claimed, since the group knows them before they are accepted. */
 static void make_batch(batch *b, const rmd_task *tasks, size_t n, plan *p)
 {
-    for (; b->made < n && b->made < RMDI_BATCH_MAX; b->made++) {
-        p->fn = tasks[b->made].fn;
-        p->arg = tasks[b->made].arg;
-        rmdi_thread_task *task = p->fn ? make(b->pool, p, RMDI_FUTURE_RUNNING) : NULL;
-        if (!task)
-            return;
-        b->futures[b->made] = &task->future;
+    rmdi_thread_task *memory[RMDI_BATCH_MAX];
+    uint64_t ids[RMDI_BATCH_MAX];
+    size_t wanted = 0;
+    while (wanted < n && wanted < RMDI_BATCH_MAX && tasks[wanted].fn)
+        wanted++;
+    b->made = take_memory(b->pool, memory, ids, wanted);
+    for (size_t i = 0; i < b->made; i++) {
+        p->fn = tasks[i].fn;
+        p->arg = tasks[i].arg;
+        fill(b->pool, memory[i], ids[i], p, p->options->group ? RMDI_FUTURE_RUNNING : 0);
+        b->futures[i] = &memory[i]->future;
     }
 }
 
@@ -579,7 +599,7 @@ static int queue_batch(batch *b, const rmd_task_options *options)
     rmdi_brief_enter(&b->pool->injection.brief);
     while (b->queued < b->made && (err = look_for_room(b->pool, false, options)) == 0) {
         rmdi_thread_task *task = rmdi_thread_task_of(b->futures[b->queued++]);
-        if (rmdi_future_offer(&task->future))
+        if (!options->group || rmdi_future_offer(&task->future))
             append(b->pool, task);
         else /* not into the queue, from where a worker might drop the reference before us */
             told[told_len++] = task;

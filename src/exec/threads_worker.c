@@ -32,8 +32,7 @@
 
 enum {
     FAIR_TICKS = 61, /* every so often the injection queue is looked at before it is our turn */
-    BATCH_FROM = 64, /* so many in it, and a worker takes several */
-    NORMAL = RMD_PRIORITY_NORMAL + 1,
+    BATCH_FROM = 2,  /* so many in it, and a worker takes several */
 };
 
 /* ---- finding a task ---- */
@@ -56,14 +55,16 @@ static rmdi_thread_task *take_injected(rmdi_threads *pool, unsigned priority)
 static void take_batch(rmdi_worker *worker)
 {
     rmdi_threads *pool = worker->pool;
-    uint32_t len = rmdi_injection_len(&pool->injection, NORMAL);
-    if (len < BATCH_FROM)
+    uint32_t len = rmdi_injection_len(&pool->injection, RMDI_PRIORITY_NORMAL);
+    /* In a small queue a task takes a place until it is seen to have been cancelled: there it is
+     * better off in the queue. */
+    if (len < BATCH_FROM || pool->is_small)
         return;
-    uint32_t n = len / (2 * pool->pool.workers) + 1;
+    uint32_t n = len / 2 + 1; /* others steal */
     for (n = n < RMDI_BATCH_MAX ? n : RMDI_BATCH_MAX; n > 1; n--) {
         if (rmdi_deque_len(&worker->deque) == RMDI_DEQUE_MAX)
             return;
-        rmdi_thread_task *task = take_injected(pool, NORMAL);
+        rmdi_thread_task *task = take_injected(pool, RMDI_PRIORITY_NORMAL);
         rmdi_deque_push(&worker->deque, task); /* nobody else pushes: there is room */
     }
 }
@@ -75,7 +76,7 @@ static rmdi_thread_task *from_injection(rmdi_worker *worker, unsigned priority)
         return NULL;
     rmdi_brief_enter(&pool->injection.brief);
     rmdi_thread_task *task = take_injected(pool, priority);
-    if (task && priority == NORMAL)
+    if (task && priority == RMDI_PRIORITY_NORMAL)
         take_batch(worker);
     rmdi_brief_leave(&pool->injection.brief);
     if (task)
@@ -88,11 +89,11 @@ static rmdi_thread_task *from_injection(rmdi_worker *worker, unsigned priority)
 static void top_up(rmdi_worker *worker)
 {
     rmdi_threads *pool = worker->pool;
-    if (!rmdi_injection_len(&pool->injection, NORMAL) ||
+    if (!rmdi_injection_len(&pool->injection, RMDI_PRIORITY_NORMAL) ||
         rmdi_deque_len(&worker->deque) == RMDI_DEQUE_MAX)
         return;
     rmdi_brief_enter(&pool->injection.brief);
-    rmdi_thread_task *task = take_injected(pool, NORMAL);
+    rmdi_thread_task *task = take_injected(pool, RMDI_PRIORITY_NORMAL);
     if (task) {
         rmdi_deque_push(&worker->deque, task);
         take_batch(worker);
@@ -151,17 +152,16 @@ static rmdi_thread_task *from_own(rmdi_worker *worker)
 
 static rmdi_thread_task *find(rmdi_worker *worker)
 {
-    enum { LOW = 0, HIGH = 2 };
-    rmdi_thread_task *task = from_injection(worker, HIGH);
+    rmdi_thread_task *task = from_injection(worker, RMDI_PRIORITY_HIGH);
     if (!task && ++worker->ticks % FAIR_TICKS == 0)
         top_up(worker);
     if (!task)
         task = from_own(worker);
     if (!task)
-        task = from_injection(worker, NORMAL);
+        task = from_injection(worker, RMDI_PRIORITY_NORMAL);
     if (!task)
         task = steal(worker);
-    return task ? task : from_injection(worker, LOW);
+    return task ? task : from_injection(worker, RMDI_PRIORITY_LOW);
 }
 
 bool rmdi_threads_has_work(rmdi_threads *pool)
@@ -335,9 +335,8 @@ static rmdi_thread_task *search(rmdi_worker *worker, bool *searching)
     for (unsigned looks = RMDI_SPIN_LOOKS; looks > 0 && !task && !quits(pool); looks--) {
         if (rmd_atomic_load(&pool->calls_waiting, RMD_RELAXED))
             break;
+        rmdi_spin_pause(&pauses); /* we have just looked */
         task = find(worker);
-        if (!task)
-            rmdi_spin_pause(&pauses);
     }
     return task;
 }
