@@ -6,9 +6,13 @@
 #include "kit_resources.h"
 
 #include "exec/programs_testing.h"
+#include "exec/threads.h"
 #include "port/clock.h"
 #include "sync/thread.h"
 #include <fcntl.h>
+#include <remuda/event.h>
+#include <remuda/thread.h>
+#include <sched.h>
 #include <stdlib.h>
 
 static int run_with_err(rmd_pool *pool, rmd_future **future, int64_t full_ms)
@@ -53,6 +57,48 @@ TEST(a_full_queue_refuses_at_once_or_after_a_time)
     CHECK_END(futures[2], RMD_OUTCOME_CANCELLED, RMD_ECANCELED);
     CHECK_END(future, RMD_OUTCOME_OK, 0);
     close_pool(pool);
+}
+
+/* What a worker takes while a submitter sleeps is room, also when it goes on with none of it. */
+static rmd_event *first_gate, *gate;
+
+static int wait_for_event(void *event)
+{
+    return rmd_event_wait(*(rmd_event **)event, RMD_FOREVER);
+}
+
+static void submit_for_gate(void *pool)
+{
+    CHECK_EQ(rmd_submit(pool, NULL, wait_for_event, &gate, NULL), 0);
+    rmd_event_set(gate);
+}
+
+static void fill_queue(rmd_pool *pool)
+{
+    rmd_task_options options = { .size = sizeof options, .full_ms = -1 };
+    while (rmd_submit(pool, NULL, wait_for_event, &gate, &options) == 0)
+        ;
+}
+
+TEST(a_submitter_finds_the_room_that_a_worker_leaves_who_goes_on_with_nothing)
+{
+    rmd_pool *pool;
+    rmd_thread *thread;
+    REQUIRE(rmd_event_open(&first_gate) == 0 && rmd_event_open(&gate) == 0);
+    REQUIRE(rmd_pool_open(&pool, "threads:1?queue=512", NULL, soon()) == 0);
+    CHECK_EQ(rmd_submit(pool, NULL, wait_for_event, &first_gate, NULL), 0);
+    for (rmd_census now = { 0 }; !now.running; sched_yield())
+        REQUIRE(rmd_pool_census(pool, &now) == 0);
+    fill_queue(pool);
+    REQUIRE(rmd_thread_start(&thread, submit_for_gate, pool, NULL) == 0);
+    while (!rmdi_wait_list_waits(&((rmdi_threads *)(void *)pool)->place))
+        sched_yield();
+    rmd_event_set(first_gate);
+    CHECK_EQ(rmd_thread_join(thread, soon()), 0);
+    rmd_thread_free(thread);
+    close_pool(pool);
+    CHECK_EQ(rmd_event_free(first_gate), 0);
+    CHECK_EQ(rmd_event_free(gate), 0);
 }
 
 static void cancel_first(void *arg)

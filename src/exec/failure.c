@@ -6,18 +6,13 @@
 #include <stddef.h>
 
 const char rmdi_cancelled_unstarted[] = "cancelled before it started";
-const char rmdi_cancelled_again[] = "cancelled before its next attempt";
 const char rmdi_late_in_queue[] = "it waited too long for its start";
 const char rmdi_late_in_all[] = "its time was over before it could start";
 static const char nothing[] = "";
 static const char no_memory[] = "there was no memory for what it said";
 
-static const char *const kept[] = { rmdi_cancelled_unstarted,
-                                    rmdi_cancelled_again,
-                                    rmdi_late_in_queue,
-                                    rmdi_late_in_all,
-                                    nothing,
-                                    no_memory };
+static const char *const kept[] = { rmdi_cancelled_unstarted, rmdi_late_in_queue, rmdi_late_in_all,
+                                    nothing, no_memory };
 
 const char *rmdi_failure_take(const char *detail)
 {

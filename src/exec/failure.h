@@ -10,7 +10,6 @@ void rmdi_failure_free(const char *detail);
 
 /* Texts that need no memory, and that rmdi_failure_free() leaves alone. */
 extern const char rmdi_cancelled_unstarted[];
-extern const char rmdi_cancelled_again[];
 extern const char rmdi_late_in_queue[];
 extern const char rmdi_late_in_all[];
 

@@ -26,7 +26,8 @@
  * run in rounds, one at a time, each taking the first from the list until none is left. ROUND says
  * that there is one, or will be; who adds a callback to an ended future without one begins it. It
  * is changed with the brief lock held, as `callbacks` is. What is ours runs right at the end, on
- * the thread that ends the task, and stands first in the list.
+ * the thread that ends the task, and stands first in the list. It may end another task, whose hooks
+ * then wait until it is through (rmdi_future_run_hook()), so a chain of tasks takes no stack.
  *
  * References
  * ----------
@@ -38,6 +39,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "port/forked.h"
+#include "sync/self.h"
 
 #include <remuda/executor.h>
 
@@ -163,6 +165,41 @@ static rmdi_on_end *take_callback(rmd_future *future, bool ours)
     return call;
 }
 
+/* Hooks that wait until the one that runs on this thread is through. */
+typedef struct rmdi_turn {
+    rmdi_on_end *first, **end;
+} turn;
+
+static void wait_for_turn(turn *t, rmd_future *future, rmdi_on_end *hook)
+{
+    rmdi_future_hold(future);
+    hook->future = future;
+    hook->next = NULL;
+    *t->end = hook;
+    t->end = &hook->next;
+}
+
+void rmdi_future_run_hook(rmd_future *future, rmdi_on_end *hook)
+{
+    rmdi_self *self = rmdi_self_now();
+    if (self->turn) {
+        wait_for_turn(self->turn, future, hook);
+        return;
+    }
+    turn t = { NULL, &t.first };
+    self->turn = &t;
+    hook->fn(future, hook->ctx); /* *hook may be gone */
+    while ((hook = t.first)) {
+        t.first = hook->next;
+        if (!t.first)
+            t.end = &t.first;
+        future = hook->future;
+        hook->fn(future, hook->ctx);
+        rmdi_future_drop(future);
+    }
+    self->turn = NULL;
+}
+
 static void run_ours(rmd_future *future)
 {
     for (;;) {
@@ -171,7 +208,7 @@ static void run_ours(rmd_future *future)
         rmdi_wait_list_leave(&future->waits);
         if (!hook)
             return;
-        hook->fn(future, hook->ctx); /* *hook may be gone */
+        rmdi_future_run_hook(future, hook);
     }
 }
 
@@ -333,8 +370,12 @@ int rmd_future_on_end_in(rmd_future *future, rmd_executor *executor, rmd_future_
     if (!call)
         return rmdi_fail_memory();
     *call = (rmdi_on_end){ .fn = fn, .ctx = ctx, .executor = executor };
-    if (add_callback(future, call) && !future->ops->call_later(future))
+    if (!add_callback(future, call))
+        return 0;
+    rmdi_future_hold(future); /* it may free the user's handle before we are through */
+    if (!future->ops->call_later(future))
         rmdi_future_call_back(future);
+    rmdi_future_drop(future);
     return 0;
 }
 

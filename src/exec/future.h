@@ -60,7 +60,7 @@ typedef struct rmdi_on_end {
     rmd_future_fn *fn;
     void *ctx;
     rmd_executor *executor; /* borrowed; NULL: none */
-    rmd_future *future;     /* while it is posted there */
+    rmd_future *future;     /* while it is posted there, or waits for its turn */
     bool ours;              /* runs on the thread that ends it, at once: never blocks */
 } rmdi_on_end;
 
@@ -121,6 +121,10 @@ bool rmdi_future_end(rmd_future *future, rmd_outcome outcome, int error);
  * task that is to be counted in its group later, with others. */
 enum { RMDI_LEFT_ROUND = 1, RMDI_LEFT_OURS = 2 };
 unsigned rmdi_future_publish(rmd_future *future, rmd_outcome outcome, int error);
+
+/* Runs the hook, which is in no list, or, when the calling thread is just running one, when that is
+ * through: so what one end leads to is done in a loop, however long the chain is. */
+void rmdi_future_run_hook(rmd_future *future, rmdi_on_end *hook);
 
 /* Runs the callbacks that are there, without any lock held. */
 void rmdi_future_call_back(rmd_future *future);

@@ -10,13 +10,22 @@
 
 #include <remuda/completions.h>
 
-/* Who waits is often faster awake. */
+/* Who waits is often faster awake, while the task runs. As long as it has not begun its worker is
+ * perhaps just being woken: that goes three times as fast when the one who waits is asleep, and
+ * leaves it the processor. */
 RMD_STATIC rmdi_spin spin;
+
+static bool has_begun(const rmd_future *future)
+{
+    return rmd_atomic_load(&future->word, RMD_RELAXED) & RMDI_FUTURE_STATE; /* a hint */
+}
 
 static bool ends_while_we_look(const rmd_future *future)
 {
     unsigned pauses = RMDI_SPIN_PAUSES_FIRST;
     bool ended = false;
+    if (!has_begun(future))
+        return false;
     for (unsigned looks = rmdi_spin_looks(&spin); looks > 0 && !ended; looks--) {
         rmdi_spin_pause(&pauses);
         ended = rmdi_future_ended(future);

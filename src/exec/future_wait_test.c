@@ -8,6 +8,7 @@
 #include <remuda/select.h>
 #include <remuda/task.h>
 #include <remuda/thread.h>
+#include <sched.h>
 
 static rmd_deadline soon(void)
 {
@@ -155,4 +156,194 @@ TEST(waits_that_nest_too_deep_for_all_stacks_are_refused_and_not_silent)
     options.stack_bytes = SIZE_MAX;
     CHECK_EQ(rmd_pool_open(&pool, "threads:2", &options, soon()), RMD_EINVAL);
     CHECK_CONTAINS(rmd_error_detail(), "stack_bytes is 18446744073709551615");
+}
+
+/* ---- the last worker ---- */
+
+/* A pool of one worker, and its one spare: both wait for the same, and there is other work. */
+static struct {
+    rmd_pool *pool;
+    rmd_event *gate;
+    rmd_future *awaited, *waiting[2];
+} last;
+
+static int wait_for_gate(void *arg)
+{
+    (void)arg;
+    return rmd_event_wait(last.gate, RMD_FOREVER);
+}
+
+static int wait_for_awaited(void *arg)
+{
+    (void)arg;
+    int err = rmd_future_wait(last.awaited, RMD_FOREVER);
+    return err < 0 ? err : rmd_future_error(last.awaited);
+}
+
+static int do_nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static int go_on(rmd_future *first, void *arg)
+{
+    (void)first;
+    return do_nothing(arg);
+}
+
+static void submit_last(rmd_future **future)
+{
+    rmd_task_options options = { .size = sizeof options, .priority = RMD_PRIORITY_LOW };
+    REQUIRE(rmd_submit(last.pool, future, do_nothing, NULL, &options) == 0);
+}
+
+/* Nothing begins before the gate opens. */
+static void open_last(void)
+{
+    REQUIRE(rmd_event_open(&last.gate) == 0);
+    REQUIRE(rmd_pool_open(&last.pool, "threads:1", NULL, soon()) == 0);
+    REQUIRE(rmd_submit(last.pool, NULL, wait_for_gate, NULL, NULL) == 0);
+    for (int i = 0; i < 2; i++)
+        REQUIRE(rmd_submit(last.pool, &last.waiting[i], wait_for_awaited, NULL, NULL) == 0);
+}
+
+static bool some_have_ended(void)
+{
+    return rmd_future_outcome(last.waiting[0]) != RMD_PENDING ||
+           rmd_future_outcome(last.waiting[1]) != RMD_PENDING;
+}
+
+/* Until both wait. */
+static void let_them_wait(void)
+{
+    rmd_statistics now = { 0 };
+    rmd_event_set(last.gate);
+    while (now.blocked < 2 && !some_have_ended()) {
+        sched_yield();
+        REQUIRE(rmd_pool_statistics(last.pool, &now) == 0);
+    }
+}
+
+static void close_last(void)
+{
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(rmd_future_wait(last.waiting[i], soon()), 0);
+        CHECK_EQ(rmd_future_error(last.waiting[i]), 0);
+        rmd_future_free(last.waiting[i]);
+    }
+    CHECK_EQ(rmd_pool_drain(last.pool, soon()), 0);
+    CHECK_EQ(rmd_pool_free(last.pool), 0);
+    CHECK_EQ(rmd_event_free(last.gate), 0);
+}
+
+TEST(the_last_worker_waits_for_a_promise_while_others_wait_for_it)
+{
+    rmd_promise *promise;
+    open_last();
+    REQUIRE(rmd_promise_open(&promise, &last.awaited, NULL) == 0);
+    submit_last(NULL);
+    let_them_wait();
+    CHECK_EQ(rmd_promise_set(promise, 1), 0);
+    close_last();
+    rmd_promise_free(promise);
+    rmd_future_free(last.awaited);
+}
+
+TEST(the_last_worker_waits_for_a_task_of_another_pool)
+{
+    rmd_pool *other;
+    open_last();
+    REQUIRE(rmd_pool_open(&other, "programs:1", NULL, soon()) == 0);
+    static const char *const argv[] = { "true", NULL };
+    rmd_command command = { .size = sizeof command, .argv = argv };
+    REQUIRE(rmd_pool_suspend(other) == 0);
+    REQUIRE(rmd_pool_exec(other, &last.awaited, &command) == 0);
+    submit_last(NULL);
+    let_them_wait();
+    CHECK_EQ(rmd_pool_resume(other), 0);
+    close_last();
+    rmd_future_free(last.awaited);
+    CHECK_EQ(rmd_pool_drain(other, soon()), 0);
+    CHECK_EQ(rmd_pool_free(other), 0);
+}
+
+TEST(the_last_worker_runs_what_it_waits_for_by_a_chain)
+{
+    rmd_future *first;
+    open_last();
+    submit_last(&first);
+    REQUIRE(rmd_then(last.pool, &last.awaited, first, go_on, NULL, NULL) == 0);
+    rmd_event_set(last.gate);
+    close_last();
+    rmd_future_free(first);
+    rmd_future_free(last.awaited);
+}
+
+/* ---- long chains ---- */
+
+/* All of it ends with its first, and is freed with its last. */
+static void end_long_chain(bool cancelled)
+{
+    enum { LINKS = 200000 };
+    rmd_pool *pool;
+    rmd_future *first, *next, *end;
+    REQUIRE(rmd_event_open(&last.gate) == 0);
+    REQUIRE(rmd_pool_open(&pool, "threads:1", NULL, soon()) == 0);
+    REQUIRE(rmd_submit(pool, NULL, wait_for_gate, NULL, NULL) == 0);
+    REQUIRE(rmd_submit(pool, &first, do_nothing, NULL, NULL) == 0);
+    end = first;
+    for (int i = 0; i < LINKS; i++, end = next) {
+        REQUIRE(rmd_then(pool, &next, end, go_on, NULL, NULL) == 0);
+        if (end != first)
+            rmd_future_free(end);
+    }
+    if (cancelled)
+        CHECK_EQ(rmd_future_cancel(first), 0);
+    rmd_event_set(last.gate);
+    CHECK_EQ(rmd_future_wait(end, rmd_after_ms(60000)), 0);
+    CHECK_EQ(rmd_future_error(end), cancelled ? RMD_ECANCELED : 0);
+    rmd_future_free(first);
+    rmd_future_free(end);
+    CHECK_EQ(rmd_pool_drain(pool, soon()), 0);
+    CHECK_EQ(rmd_pool_free(pool), 0);
+    CHECK_EQ(rmd_event_free(last.gate), 0);
+}
+
+TEST(a_chain_of_two_hundred_thousand_tasks_takes_no_stack)
+{
+    end_long_chain(false);
+    end_long_chain(true);
+}
+
+static int wait_for_end(void *arg)
+{
+    return rmd_future_wait(*(rmd_future **)arg, RMD_FOREVER);
+}
+
+TEST(a_circle_is_looked_for_along_a_long_chain_on_a_small_stack)
+{
+    enum { LINKS = 20000 };
+    rmd_pool_options options = { .size = sizeof options, .stack_bytes = 128 * 1024 };
+    rmd_future *first, *next, *end, *waiting;
+    rmd_statistics now = { 0 };
+    REQUIRE(rmd_event_open(&last.gate) == 0);
+    REQUIRE(rmd_pool_open(&last.pool, "threads:2", &options, soon()) == 0);
+    REQUIRE(rmd_submit(last.pool, &first, wait_for_gate, NULL, NULL) == 0);
+    end = first;
+    for (int i = 0; i < LINKS; i++, end = next) {
+        REQUIRE(rmd_then(last.pool, &next, end, go_on, NULL, NULL) == 0);
+        rmd_future_free(end);
+    }
+    REQUIRE(rmd_submit(last.pool, &waiting, wait_for_end, &end, NULL) == 0);
+    for (; now.blocked < 1; sched_yield())
+        REQUIRE(rmd_pool_statistics(last.pool, &now) == 0);
+    rmd_event_set(last.gate);
+    CHECK_EQ(rmd_future_wait(waiting, rmd_after_ms(60000)), 0);
+    CHECK_EQ(rmd_future_error(waiting), 0);
+    rmd_future_free(waiting);
+    rmd_future_free(end);
+    CHECK_EQ(rmd_pool_drain(last.pool, soon()), 0);
+    CHECK_EQ(rmd_pool_free(last.pool), 0);
+    CHECK_EQ(rmd_event_free(last.gate), 0);
 }

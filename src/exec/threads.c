@@ -7,6 +7,7 @@
 #include "base/fence.h"
 #include "exec/failure.h"
 #include "exec/waits.h"
+#include "port/thread.h"
 
 #include <remuda/stop.h>
 #include <stdio.h>
@@ -43,7 +44,6 @@ static void init(rmdi_threads *pool, const rmdi_pool_request *request)
     pool->stack_bytes = options->stack_bytes ? options->stack_bytes : STACK_DEFAULT;
     pool->threads_max = 2 * request->workers;
     rmd_atomic_init(&pool->refs, 1);
-    rmdi_injection_init(&pool->injection);
     rmdi_list_init(&pool->held);
     rmdi_list_init(&pool->to_call);
     rmdi_list_init(&pool->visits);
@@ -67,7 +67,8 @@ static int allocate(rmdi_threads **out, const rmdi_pool_request *request)
     init(pool, request);
     pool->name = rmdi_strdup(request->options.name);
     pool->workers = rmdi_alloc_zeroed(pool->threads_max * sizeof *pool->workers);
-    if (!pool->name || !pool->workers) {
+    if (!pool->name || !pool->workers ||
+        rmdi_injection_open(&pool->injection, pool->queue_max) < 0) {
         rmdi_threads_drop(pool, 1);
         return rmdi_fail_memory();
     }
@@ -142,47 +143,71 @@ static int threads_open(rmd_pool **out, const rmdi_pool_request *request)
 
 /* ---- cancelling ---- */
 
-static void cancel_one(rmd_future *future)
+/* Ends one that has not begun; false: it has been claimed. */
+static bool cancel_unstarted(rmdi_thread_task *task)
 {
-    (void)!rmdi_thread_task_ops.cancel(future);
-    rmdi_future_drop(future);
+    if (!rmdi_future_claim(&task->future, true))
+        return false;
+    rmdi_task_unqueue(task);
+    rmdi_task_end_unstarted(task, RMD_OUTCOME_CANCELLED, RMD_ECANCELED, rmdi_cancelled_unstarted);
+    return true;
+}
+
+/* Its id is at most *to. */
+static bool is_up_to(const rmdi_link *link, const void *to)
+{
+    return RMDI_CONTAINER(link, rmdi_thread_task, link)->future.id <= *(const uint64_t *)to;
+}
+
+/* The first that is held, with an id up to `to`; NULL: there is none. */
+static rmdi_link *first_held(rmdi_threads *pool, uint64_t to)
+{
+    for (rmdi_link *l = pool->held.next; l != &pool->held; l = l->next)
+        if (is_up_to(l, &to))
+            return l;
+    return NULL;
 }
 
 /* One that waits in the injection queue, or is held, itself held; NULL: there is none. */
-static rmd_future *first_waiting(rmdi_threads *pool)
+static rmdi_thread_task *first_waiting(rmdi_threads *pool, uint64_t to)
 {
     rmdi_link *link = NULL;
     rmdi_brief_enter(&pool->injection.brief);
     for (unsigned i = 0; i < RMDI_PRIORITIES && !link; i++)
-        if (!rmdi_list_empty(&pool->injection.lists[i]))
-            link = pool->injection.lists[i].next;
-    if (!link && !rmdi_list_empty(&pool->held))
-        link = pool->held.next;
-    rmd_future *future = link ? &RMDI_CONTAINER(link, rmdi_thread_task, link)->future : NULL;
-    if (future)
-        rmdi_future_hold(future);
+        link = rmdi_injection_find(&pool->injection, i, is_up_to, &to);
+    if (!link)
+        link = first_held(pool, to);
+    rmdi_thread_task *task = link ? RMDI_CONTAINER(link, rmdi_thread_task, link) : NULL;
+    if (task)
+        rmdi_future_hold(&task->future);
     rmdi_brief_leave(&pool->injection.brief);
-    return future;
+    return task;
 }
 
-static void cancel_waiting(rmdi_threads *pool)
+/* As many as there are now: later ones are not ours to cancel. */
+static void cancel_in_deque(rmdi_deque *deque)
 {
-    for (rmd_future *future; (future = first_waiting(pool));) {
-        cancel_one(future);
-        rmd_pause(); /* somebody else has just claimed it, and is about to take it out */
+    bool again = true;
+    for (size_t n = rmdi_deque_len(deque); n > 0 && again; n--) {
+        rmdi_thread_task *task = rmdi_deque_steal(deque, &again);
+        if (!task) /* somebody else has taken it */
+            continue;
+        again = true;
+        cancel_unstarted(task);
+        rmdi_future_drop(&task->future); /* the deque's */
     }
-    for (unsigned i = 0; i < pool->threads_max; i++) {
-        bool again = true;
-        rmdi_thread_task *task;
-        while ((task = rmdi_deque_steal(&pool->workers[i].deque, &again)) || again) {
-            if (!task)
-                continue;
-            if (rmdi_future_claim(&task->future, false))
-                rmdi_task_end_unstarted(task, RMD_OUTCOME_CANCELLED, RMD_ECANCELED,
-                                        rmdi_cancelled_unstarted);
-            rmdi_future_drop(&task->future); /* the deque's */
-        }
+}
+
+/* Those with an id up to `to`, so that it comes to an end while others submit. */
+static void cancel_waiting(rmdi_threads *pool, uint64_t to)
+{
+    for (rmdi_thread_task *task; (task = first_waiting(pool, to));) {
+        if (!cancel_unstarted(task))
+            rmdi_os_thread_yield(); /* who has just claimed it is about to take it out */
+        rmdi_future_drop(&task->future);
     }
+    for (unsigned i = 0; i < pool->threads_max; i++)
+        cancel_in_deque(&pool->workers[i].deque);
     rmdi_threads_tell_room(pool);
 }
 
@@ -214,12 +239,20 @@ static void cancel_running(rmdi_threads *pool)
         rmdi_free(running);
 }
 
-/* Those that a worker has taken out of a queue, and that do not run yet, are neither found waiting
- * nor running: they see that they do not begin any more. Before the fence of an inspection. */
-static void cancel_beginning(rmdi_threads *pool, bool all)
+/* The last id that was given to a task of the pool. */
+static uint64_t last_id(rmdi_threads *pool)
 {
     rmdi_brief_enter(&pool->injection.brief);
-    uint64_t to = all ? UINT64_MAX : pool->stock.next_id - (pool->stock.next_id > 0);
+    uint64_t next = pool->stock.next_id;
+    rmdi_brief_leave(&pool->injection.brief);
+    return next - (next > 0);
+}
+
+/* Those that a worker has taken out of a queue, and that do not run yet, are neither found waiting
+ * nor running: they see that they do not begin any more. Before the fence of an inspection. */
+static void cancel_beginning(rmdi_threads *pool, uint64_t to)
+{
+    rmdi_brief_enter(&pool->injection.brief);
     if (rmd_atomic_load(&pool->cancelled_to, RMD_RELAXED) < to)
         rmd_atomic_store(&pool->cancelled_to, to, RMD_RELAXED);
     rmdi_brief_leave(&pool->injection.brief);
@@ -227,9 +260,10 @@ static void cancel_beginning(rmdi_threads *pool, bool all)
 
 static void threads_cancel(rmd_pool *base, bool queued_only)
 {
+    uint64_t to = last_id(of(base));
     if (!queued_only)
-        cancel_beginning(of(base), false);
-    cancel_waiting(of(base));
+        cancel_beginning(of(base), to);
+    cancel_waiting(of(base), to);
     if (!queued_only)
         cancel_running(of(base));
 }
@@ -318,10 +352,10 @@ static int drain_within(rmdi_threads *pool, rmd_deadline deadline)
  * says. */
 static int abort_within(rmdi_threads *pool, rmd_deadline deadline, bool stoppable)
 {
-    cancel_beginning(pool, true);
-    cancel_waiting(pool);
+    cancel_beginning(pool, UINT64_MAX);
+    cancel_waiting(pool, UINT64_MAX);
     cancel_running(pool);
-    cancel_waiting(pool); /* what was submitted in place meanwhile */
+    cancel_waiting(pool, UINT64_MAX); /* what was submitted in place meanwhile */
     rmd_stop *before = stoppable ? NULL : rmd_stop_set(NULL);
     int err = drain_within(pool, deadline);
     if (!stoppable)

@@ -3,12 +3,11 @@
  *
  *   threads.c         opening, closing, draining, freeing
  *   threads_task.c    a task: its memory, and what its future can do
- *   threads_submit.c  from outside, and from inside a task
+ *   threads_submit.c  from outside, from inside a task, and after another one's end
  *   threads_run.c     running one, and its end
  *   threads_worker.c  what a worker does all day; spare ones
  *   threads_limits.c  queue, run and total limits
  *   threads_account.c census, statistics, overlooked failures
- *   then.c            tasks that wait for another one's end
  *
  * What guards what is said at each member. No lock of the pool is held while user code runs. Orders
  * of locks: crew before the injection's and the idle list's brief locks; a future's brief lock, and
@@ -84,7 +83,7 @@ typedef struct rmdi_thread_task {
     uint32_t attempt;               /* that runs, or ran last; 0: none */
     int8_t priority;                /* 0 … 2 */
     uint8_t body;                   /* rmdi_body */
-    bool queued;                    /* guarded as link: it is in the injection's lists */
+    bool queued;                    /* guarded as link: it was put into the injection queue */
     bool held;                      /* the same: it is in `held` */
     bool handled;                   /* the user has a handle; constant */
     bool failed;                    /* guarded by the lock of `failed`: it is in that */
@@ -184,12 +183,13 @@ struct rmdi_threads {
 
     /* The crew: guarded by its lock, written with it held. */
     rmdi_lock crew;
-    rmdi_condition crew_changed;   /* a worker has started, or ended */
+    rmdi_condition crew_changed;   /* a worker has started */
     unsigned threads_max, threads; /* that may be, and are started, from the first */
-    unsigned running;              /* of them, not ended */
+    unsigned starting;             /* of them, that have not come to the end of `start` */
     unsigned ready;                /* that have passed `start` */
     int start_error;               /* of the first that failed */
     char *start_detail;            /* and its words */
+    bool no_thread;                /* a spare could not be started, the last time */
     unsigned blocked, retired;
     rmd_atomic(uint32_t) active;  /* that look for tasks, and run them */
     rmd_atomic(uint32_t) missing; /* one that could be active is not: see threads_worker.c */
@@ -261,7 +261,6 @@ int rmdi_threads_then(rmd_pool *pool, rmd_future **future, rmd_future *first, rm
 void rmdi_threads_tell(rmdi_threads *pool);
 /* Tasks have left the queue: wakes submitters who wait for that. */
 void rmdi_threads_tell_room(rmdi_threads *pool);
-void rmdi_threads_tell_taken(rmdi_threads *pool); /* the same, by a worker that has taken them */
 /* A task that was held may begin now, whatever the bounds. */
 void rmdi_threads_release(rmdi_thread_task *task);
 
@@ -271,7 +270,7 @@ void rmdi_threads_release(rmdi_thread_task *task);
  * is, or NULL. on_top: nothing else runs on it, so callbacks may. False: this is a child that the
  * body has forked. */
 bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top);
-/* Ends one that was claimed, and has not begun. in_due: on the deadlines' thread, for it. */
+/* Ends one that was claimed, and has not begun. */
 void rmdi_task_end_unstarted(rmdi_thread_task *task, rmd_outcome outcome, int error,
                              const char *detail);
 /* Tells one that runs to stop. False: it has ended. */

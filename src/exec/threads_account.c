@@ -9,11 +9,12 @@
  * Finished
  * --------
  * A drain says that it waits, passes a heavy fence, and compares the sums: finished first, then
- * submitted. Tasks are submitted by those that have not finished, or before the pool was closed; so
- * if both are equal, nothing is left, and nothing will come. Who finishes a task counts it, passes
- * a light fence, and looks whether somebody drains (base/fence.h). If so it passes a full fence
- * before it compares the sums: of two that finish at once, each writing its own count and reading
- * the other's, one sees both. */
+ * whether callbacks are due, then submitted. Tasks are submitted by those that have not finished,
+ * by callbacks, or before the pool was closed; so if the sums are equal and no callback was due,
+ * nothing is left, and nothing will come. Who finishes a task counts it, passes a light fence, and
+ * looks whether somebody drains (base/fence.h). If so it passes a full fence before it compares the
+ * sums: of two that finish at once, each writing its own count and reading the other's, one sees
+ * both. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/fence.h"
@@ -80,7 +81,9 @@ int rmdi_threads_statistics(rmd_pool *base, rmd_statistics *statistics)
 bool rmdi_threads_is_finished(rmdi_threads *pool)
 {
     uint64_t finished = SUM(pool, finished);
-    return finished == SUM(pool, submitted) && rmd_atomic_load(&pool->calls_due, RMD_ACQUIRE) == 0;
+    /* After those whose ends have left callbacks, and before what these have submitted. */
+    uint32_t due = rmd_atomic_load(&pool->calls_due, RMD_ACQUIRE);
+    return finished == SUM(pool, submitted) && !due;
 }
 
 void rmdi_threads_tell_finished(rmdi_threads *pool)

@@ -119,6 +119,8 @@ bool rmdi_limits_leave_another(rmdi_thread_task *task)
     l->run_due_ns = INT64_MAX;
     bool in_time = rmdi_clock_monotonic_ns() < l->total_due_ns;
     rmdi_lock_release(&l->lock);
+    /* Or one that is on its way would tell the next attempt, which arms it anew. */
+    rmdi_deadlines_disarm_wait(&task->pool->deadlines, &l->due);
     return in_time && task->attempt < l->limits.attempts_max;
 }
 

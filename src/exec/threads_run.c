@@ -75,7 +75,8 @@ static void leave_frame(rmdi_threads *pool, rmdi_worker *worker, rmdi_visit *vis
     if (worker) {
         rmd_atomic_store(&worker->top, outer, RMD_RELEASE);
         rmdi_fence_light(); /* the same */
-        if (rmd_atomic_load(&pool->inspecting, RMD_RELAXED)) {
+        /* Acquire: one that is over has read the frame, and holds the task. */
+        if (rmd_atomic_load(&pool->inspecting, RMD_ACQUIRE)) {
             rmdi_lock_enter(&pool->inspect_lock);
             rmdi_lock_release(&pool->inspect_lock);
         }
@@ -91,12 +92,12 @@ static void leave_frame(rmdi_threads *pool, rmdi_worker *worker, rmdi_visit *vis
 static size_t gather(rmdi_threads *pool, rmdi_frame *frame, rmd_future **running, size_t n,
                      size_t max)
 {
-    for (; frame; frame = frame->outer) {
-        if (frame->pool != &pool->pool)
+    for (; frame; frame = RMD_PLAIN(frame->outer)) {
+        if (RMD_PLAIN(frame->pool) != &pool->pool)
             continue;
         if (n < max) {
-            rmdi_future_hold(frame->future);
-            running[n] = frame->future;
+            running[n] = RMD_PLAIN(frame->future);
+            rmdi_future_hold(running[n]);
         }
         n++;
     }
@@ -128,7 +129,8 @@ size_t rmdi_threads_inspect(rmdi_threads *pool, rmd_future **running, size_t max
     for (unsigned i = 0; i < pool->threads_max; i++)
         n = gather(pool, rmd_atomic_load(&pool->workers[i].top, RMD_ACQUIRE), running, n, max);
     n = gather_visits(pool, running, n, max);
-    rmd_atomic_store(&pool->inspecting, 0, RMD_RELAXED);
+    /* Release: of the frames we have read, and the tasks we hold now. */
+    rmd_atomic_store(&pool->inspecting, 0, RMD_RELEASE);
     rmdi_lock_release(&pool->inspect_lock);
     return n;
 }
@@ -191,8 +193,8 @@ static void reset_token(rmd_future *future)
 /* May it be tried again? One that was told to stop by the limit of its attempt may. */
 static bool may_try_again(rmdi_thread_task *task)
 {
-    if (!task->limits || !rmdi_limits_leave_another(task) ||
-        !rmdi_process_is(task->pool->pool.process))
+    if (!task->limits || !rmdi_process_is(task->pool->pool.process) ||
+        !rmdi_limits_leave_another(task))
         return false;
     uint32_t told = rmd_atomic_load(&task->future.word, RMD_RELAXED) & TOLD;
     return !told || rmdi_future_renew(&task->future, reset_token);
@@ -319,6 +321,7 @@ bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top)
     const rmd_value *value = NULL;
     rmdi_frame frame = { .outer = self->frame, .future = &task->future, .pool = &pool->pool };
     rmd_stop *stop = self->stop;
+    RMD_PLAIN_WRITES(&frame, sizeof frame);
     enter_frame(pool, worker, &visit, &frame);
     /* Relaxed: ordered by the entry. */
     if (task->future.id <= rmd_atomic_load(&pool->cancelled_to, RMD_RELAXED)) {

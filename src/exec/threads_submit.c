@@ -70,14 +70,6 @@ void rmdi_threads_tell_room(rmdi_threads *pool)
         rmdi_wake_one(&pool->place);
 }
 
-/* A submitter that is woken for each task that leaves would sleep again after the next one. There
- * is enough to do until half of a long queue has left. */
-void rmdi_threads_tell_taken(rmdi_threads *pool)
-{
-    if (pool->is_small || rmdi_injection_all(&pool->injection) <= pool->queue_max / 2)
-        rmdi_threads_tell_room(pool);
-}
-
 static int refuse_full(const rmdi_threads *pool, int err)
 {
     if (err == RMD_ECANCELED)
@@ -307,7 +299,7 @@ static rmd_deadline deadline_of(const rmd_task_options *options)
     return options->full_ms > 0 ? rmd_after_ms(options->full_ms) : RMD_FOREVER;
 }
 
-/* A task that was woken for room and does not need it, or that leaves some, passes it on. */
+/* A submitter that was woken for room and does not need it, or that leaves some, passes it on. */
 static int submit_plain(rmdi_threads *pool, const plan *p, rmdi_thread_task **task)
 {
     rmdi_thread_task *fresh = NULL;
@@ -686,10 +678,17 @@ int64_t rmdi_threads_submit_many(rmd_pool *base, rmd_future **futures, const rmd
 
 /* ---- after another one ---- */
 
+static void drop_first(rmd_future *first, void *ctx)
+{
+    rmdi_free(ctx); /* the hook lies in it */
+    rmdi_future_drop(first);
+}
+
+/* In turn: the first may be the last that holds one before it, and so on. */
 void rmdi_then_free(rmdi_then *then)
 {
-    rmdi_future_drop(then->first);
-    rmdi_free(then);
+    then->hook = (rmdi_on_end){ .fn = drop_first, .ctx = then };
+    rmdi_future_run_hook(then->first, &then->hook);
 }
 
 /* The end of the first. */

@@ -48,6 +48,7 @@ void rmdi_threads_drop(rmdi_threads *pool, uint32_t n)
     if (rmd_atomic_sub(&pool->refs, n, RMD_ACQ_REL) != n)
         return;
     rmdi_overlooked_free(pool);
+    rmdi_injection_free(&pool->injection);
     rmdi_free(pool->start_detail);
     rmdi_free(pool->workers);
     rmdi_free(pool->name);
@@ -216,8 +217,8 @@ void rmdi_task_unqueue(rmdi_thread_task *task)
     rmdi_threads *pool = task->pool;
     rmdi_brief_enter(&pool->injection.brief);
     bool queued = RMD_PLAIN(task->queued), held = RMD_PLAIN(task->held);
-    if (queued)
-        rmdi_injection_remove(&pool->injection, &task->link, (unsigned)task->priority);
+    if (queued) /* perhaps it has been taken */
+        queued = rmdi_injection_remove(&pool->injection, &task->link, (unsigned)task->priority);
     else if (held)
         rmdi_list_remove(&task->link);
     RMD_PLAIN_SET(task->queued, false);
@@ -261,6 +262,12 @@ static bool may_help(const rmdi_threads *pool, const rmdi_worker *worker)
     if (worker)
         return has_stack(pool);
     return !pool->start && rmdi_self_is_own() && rmdi_stack_left() >= STACK_LEFT_MIN;
+}
+
+bool rmdi_worker_could_run(const rmd_future *future)
+{
+    return future->ops == &rmdi_thread_task_ops &&
+           rmdi_worker_here(rmdi_thread_task_of(future)->pool);
 }
 
 /* If it is the newest in our own deque it is taken out of there: so recursion leaves nothing in it.

@@ -32,75 +32,61 @@
 
 enum {
     FAIR_TICKS = 61, /* every so often the injection queue is looked at before it is our turn */
-    BATCH_FROM = 2,  /* so many in it, and a worker takes several */
 };
 
 /* ---- finding a task ---- */
 
 static rmdi_thread_task *of_link(rmdi_link *link)
 {
-    return link ? RMDI_CONTAINER(link, rmdi_thread_task, link) : NULL;
+    return RMDI_CONTAINER(link, rmdi_thread_task, link);
 }
 
-/* With the brief lock held. */
-static rmdi_thread_task *take_injected(rmdi_threads *pool, unsigned priority)
+/* How many of normal priority to take at once: half of what there is, as others can steal. In a
+ * small queue one: a task takes a place until it is seen to have been cancelled, and there it is
+ * seen at once. */
+static unsigned fair_share(const rmdi_worker *worker)
 {
-    rmdi_thread_task *task = of_link(rmdi_injection_take(&pool->injection, priority));
-    if (task)
-        RMD_PLAIN_SET(task->queued, false);
-    return task;
+    const rmdi_threads *pool = worker->pool;
+    if (pool->is_small)
+        return 1;
+    uint32_t n = rmdi_injection_len(&pool->injection, RMDI_PRIORITY_NORMAL) / 2 + 1;
+    uint32_t room = RMDI_DEQUE_MAX - (uint32_t)rmdi_deque_len(&worker->deque);
+    n = n < room ? n : room;
+    return n < RMDI_BATCH_MAX ? n : RMDI_BATCH_MAX;
 }
 
-/* Fills the own deque, up to a fair share of what there is. With the brief lock held. */
-static void take_batch(rmdi_worker *worker)
+/* The first of n that are taken out of the injection queue; the others go to the own deque, before
+ * the lock is left, so that whoever looks for them finds them in one of the two. NULL: there is
+ * none. first_too: all of them go there. */
+static rmdi_thread_task *take_some(rmdi_worker *worker, unsigned priority, unsigned n,
+                                   bool first_too)
 {
     rmdi_threads *pool = worker->pool;
-    uint32_t len = rmdi_injection_len(&pool->injection, RMDI_PRIORITY_NORMAL);
-    /* In a small queue a task takes a place until it is seen to have been cancelled: there it is
-     * better off in the queue. */
-    if (len < BATCH_FROM || pool->is_small)
-        return;
-    uint32_t n = len / 2 + 1; /* others steal */
-    for (n = n < RMDI_BATCH_MAX ? n : RMDI_BATCH_MAX; n > 1; n--) {
-        if (rmdi_deque_len(&worker->deque) == RMDI_DEQUE_MAX)
-            return;
-        rmdi_thread_task *task = take_injected(pool, RMDI_PRIORITY_NORMAL);
-        rmdi_deque_push(&worker->deque, task); /* nobody else pushes: there is room */
-    }
+    rmdi_link *links[RMDI_BATCH_MAX];
+    rmdi_brief_enter(&pool->injection.brief);
+    n = rmdi_injection_take(&pool->injection, priority, links, n);
+    for (unsigned i = first_too ? 0 : 1; i < n; i++)
+        rmdi_deque_push(&worker->deque, of_link(links[i])); /* nobody else pushes: there is room */
+    rmdi_brief_leave(&pool->injection.brief);
+    if (n)
+        rmdi_threads_tell_room(pool);
+    return n && !first_too ? of_link(links[0]) : NULL;
 }
 
 static rmdi_thread_task *from_injection(rmdi_worker *worker, unsigned priority)
 {
-    rmdi_threads *pool = worker->pool;
-    if (!rmdi_injection_len(&pool->injection, priority))
+    if (!rmdi_injection_len(&worker->pool->injection, priority))
         return NULL;
-    rmdi_brief_enter(&pool->injection.brief);
-    rmdi_thread_task *task = take_injected(pool, priority);
-    if (task && priority == RMDI_PRIORITY_NORMAL)
-        take_batch(worker);
-    rmdi_brief_leave(&pool->injection.brief);
-    if (task)
-        rmdi_threads_tell_taken(pool);
-    return task;
+    unsigned n = priority == RMDI_PRIORITY_NORMAL ? fair_share(worker) : 1;
+    return take_some(worker, priority, n ? n : 1, false);
 }
 
 /* Some from the injection queue go to the end of the own deque. With one worker, what was submitted
  * first must start first, so none of them may pass what was taken before. */
 static void top_up(rmdi_worker *worker)
 {
-    rmdi_threads *pool = worker->pool;
-    if (!rmdi_injection_len(&pool->injection, RMDI_PRIORITY_NORMAL) ||
-        rmdi_deque_len(&worker->deque) == RMDI_DEQUE_MAX)
-        return;
-    rmdi_brief_enter(&pool->injection.brief);
-    rmdi_thread_task *task = take_injected(pool, RMDI_PRIORITY_NORMAL);
-    if (task) {
-        rmdi_deque_push(&worker->deque, task);
-        take_batch(worker);
-    }
-    rmdi_brief_leave(&pool->injection.brief);
-    if (task)
-        rmdi_threads_tell_taken(pool);
+    if (rmdi_injection_len(&worker->pool->injection, RMDI_PRIORITY_NORMAL))
+        (void)take_some(worker, RMDI_PRIORITY_NORMAL, fair_share(worker), true);
 }
 
 /* From one other worker's deque. */
@@ -135,7 +121,7 @@ static rmdi_thread_task *steal(rmdi_worker *worker)
         if (task) {
             RMDI_TALLY(pool, worker, stolen, 1);
             if (pool->is_small)
-                rmdi_threads_tell_taken(pool);
+                rmdi_threads_tell_room(pool);
             return task;
         }
     }
@@ -146,7 +132,7 @@ static rmdi_thread_task *from_own(rmdi_worker *worker)
 {
     rmdi_thread_task *task = rmdi_deque_take_oldest(&worker->deque);
     if (task && worker->pool->is_small)
-        rmdi_threads_tell_taken(worker->pool);
+        rmdi_threads_tell_room(worker->pool);
     return task;
 }
 
@@ -205,10 +191,11 @@ int rmdi_crew_start(rmdi_threads *pool)
     rmdi_worker *worker = &pool->workers[pool->threads];
     int err = rmdi_thread_start_sized(&worker->thread, rmdi_worker_main, worker, worker->name,
                                       pool->stack_bytes);
+    pool->no_thread = err < 0;
     if (err < 0)
         return err;
     pool->threads++;
-    pool->running++;
+    pool->starting++;
     return 0;
 }
 
@@ -257,8 +244,10 @@ bool rmdi_worker_is_last(rmdi_worker *worker)
 {
     rmdi_threads *pool = worker->pool;
     rmdi_lock_enter(&pool->crew);
-    bool last = !rmd_atomic_load(&pool->active, RMD_RELAXED) &&
-                !rmd_atomic_load(&pool->missing, RMD_RELAXED) && rmdi_threads_has_work(pool);
+    bool none_comes = pool->no_thread || !rmd_atomic_load(&pool->missing, RMD_RELAXED);
+    unsigned unsure = pool->start ? pool->starting : 0; /* `start` may fail */
+    bool last = rmd_atomic_load(&pool->active, RMD_RELAXED) == unsure && (unsure || none_comes) &&
+                rmdi_threads_has_work(pool);
     rmdi_lock_release(&pool->crew);
     return last;
 }
@@ -391,6 +380,7 @@ static bool begin(rmdi_worker *worker)
     rmdi_threads *pool = worker->pool;
     int err = pool->start ? pool->start(pool->arg) : 0;
     rmdi_lock_enter(&pool->crew);
+    pool->starting--;
     if (err < 0) {
         if (!pool->start_error) {
             pool->start_error = err;
@@ -402,6 +392,8 @@ static bool begin(rmdi_worker *worker)
     }
     rmdi_condition_notify_all(&pool->crew_changed);
     rmdi_lock_release(&pool->crew);
+    if (err < 0)
+        rmdi_threads_tell(pool); /* one may have gone to the bench for us */
     return err >= 0;
 }
 
@@ -423,10 +415,6 @@ void rmdi_worker_main(void *arg)
     rmdi_values_end(rmdi_self_now());
     rmdi_self_set_worker(NULL);
     rmdi_worker_give_spares(worker);
-    rmdi_lock_enter(&pool->crew);
-    pool->running--;
-    rmdi_condition_notify_all(&pool->crew_changed);
-    rmdi_lock_release(&pool->crew);
 }
 
 /* ---- what a task can ask ---- */

@@ -77,24 +77,37 @@ static bool goes_on(search *s, rmdi_waits *waits)
     return waits->group && rmdi_group_any(waits->group, leads_back, s);
 }
 
-/* It begins when another one has ended, and that leads back. */
-static bool is_held_back(search *s, const rmd_future *future)
+/* What it waits for to begin; NULL: nothing. Held by it. */
+static rmd_future *held_for(const rmd_future *future)
 {
-    rmd_future *first = future->ops->held_for ? future->ops->held_for(future) : NULL;
-    return first && leads_back(first, s);
+    return future->ops->held_for ? future->ops->held_for(future) : NULL;
 }
 
+/* n have been passed on the way to the end of a circle, of which the last are known. */
+static void add_to_path(search *s, rmd_future *const *passed, unsigned n)
+{
+    for (unsigned named = 0; n > 0 && named < NAMED_MAX; named++, s->len++) {
+        n--;
+        if (s->len < NAMED_MAX)
+            s->path[s->len] = passed[n % NAMED_MAX];
+    }
+    s->len += n;
+}
+
+/* By itself, or what it is held back by: no recursion, for such a chain may be long. */
 static bool leads_back(rmd_future *future, void *ctx)
 {
     search *s = ctx;
-    if (rmdi_future_ended(future))
-        return false;
-    if (!is_on_stack(s->top, future) && !goes_on(s, note_of(future)) && !is_held_back(s, future))
-        return false;
-    if (s->len < NAMED_MAX)
-        s->path[s->len] = future;
-    s->len++;
-    return true;
+    rmd_future *passed[NAMED_MAX];
+    unsigned n = 0;
+    for (; future && !rmdi_future_ended(future); future = held_for(future)) {
+        passed[n++ % NAMED_MAX] = future;
+        if (is_on_stack(s->top, future) || goes_on(s, note_of(future))) {
+            add_to_path(s, passed, n);
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Adds the task to the text of `at` bytes; how many there are then. */
@@ -152,8 +165,8 @@ static int note(rmdi_waits *waits)
     return err;
 }
 
-/* What keeps all of it from ending, as far as it can be seen: a task that has not begun, at the end
- * of the waits. Held; NULL: there is none. With the lock held. */
+/* What keeps all of it from ending, as far as it can be seen: a task of our pool that has not
+ * begun, at the end of the waits. Held; NULL: there is none. With the lock held. */
 static rmd_future *leaf(rmd_future *future);
 
 static bool take_leaf(rmd_future *future, void *found)
@@ -172,9 +185,13 @@ static rmd_future *leaf_of_group(rmd_group *group)
 
 static rmd_future *leaf(rmd_future *future)
 {
+    for (rmd_future *first; (first = held_for(future));)
+        future = first;
     /* Relaxed: a hint; help() looks again. */
     uint32_t word = rmd_atomic_load(&future->word, RMD_RELAXED);
     if (!(word & (RMDI_FUTURE_STATE | RMDI_FUTURE_HELD))) {
+        if (!rmdi_worker_could_run(future))
+            return NULL; /* others will */
         rmdi_future_hold(future);
         return future;
     }

@@ -3,6 +3,7 @@
 #ifndef RMDI_EXEC_WORKER_H
 #define RMDI_EXEC_WORKER_H
 
+#include <remuda/future.h>
 #include <stdbool.h>
 
 typedef struct rmdi_worker rmdi_worker;
@@ -13,5 +14,7 @@ void rmdi_worker_block(rmdi_worker *worker);
 /* After the first: is there nobody left to run tasks of the pool that wait? */
 bool rmdi_worker_is_last(rmdi_worker *worker);
 void rmdi_worker_unblock(rmdi_worker *worker);
+/* Is it a task of the pool of which the calling thread is a worker? */
+bool rmdi_worker_could_run(const rmd_future *future);
 
 #endif

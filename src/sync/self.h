@@ -12,6 +12,7 @@
 struct rmd_executor;
 struct rmdi_frame;
 struct rmdi_sleeper;
+struct rmdi_turn;
 struct rmdi_values;
 struct rmdi_worker;
 
@@ -23,6 +24,7 @@ typedef struct rmdi_self {
     const rmd_binding *context;   /* borrowed; the innermost; NULL: nothing is bound */
     struct rmdi_values *values;   /* its own: see local_value.h; NULL: it has none */
     struct rmdi_frame *frame; /* of the task that runs here: see exec/frame.h; NULL: none does */
+    struct rmdi_turn *turn;   /* what is to be done when one hook is through: see exec/future.c */
 } rmdi_self;
 
 /* The calling thread's present one; never NULL. */

@@ -5,6 +5,7 @@
 #include "crew.h"
 #include "exec/function.h"
 #include "exec/threads.h"
+#include "port/clock.h"
 #include "sync/event.h"
 
 #include <remuda.h>
@@ -367,6 +368,70 @@ HARNESS(pool_a_spare_is_used_again, .steps_max = 40000, .no_early_timeouts = tru
     }
     close_pool(12);
     RMD_ASSERT(runs() == 6);
+}
+
+/* What it waits for comes after a task that has not begun: when no spare can be started, that is
+ * run here. */
+static int wait_for_first(void *arg)
+{
+    (void)arg;
+    RMD_ASSERT(rmdi_event_wait(&s.begun, RMD_FOREVER) == 0);
+    int err = rmd_future_wait(s.futures[0], RMD_FOREVER);
+    RMD_ASSERT(err == 0 || err == RMD_EDEADLK); /* no stack */
+    return err;
+}
+
+static int nothing_more(rmd_future *first, void *arg)
+{
+    (void)first;
+    return run(arg);
+}
+
+HARNESS(pool_waits_for_what_is_held_back_by_work_that_waits, .faults_max = 1,
+        .fail_allocations = true)
+{
+    rmd_future *first;
+    memset(&s, 0, sizeof s);
+    if (rmd_pool_open(&s.pool, "threads:1", NULL, RMD_FOREVER) < 0)
+        return;
+    int n = 0;
+    for (unsigned more = 1 + rmd_explore_choose(2); more > 0; more--)
+        n += submit_child(NULL, wait_for_first) == 0;
+    bool submitted = submit_child(&first, run) == 0;
+    n += submitted;
+    if (submitted && rmd_then(s.pool, &s.futures[0], first, nothing_more, NULL, NULL) == 0)
+        n++;
+    else /* there was no memory: anything that ends */
+        RMD_ASSERT(submit_child(&s.futures[0], run) == 0 && ++n);
+    rmdi_event_set(&s.begun);
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    if (submitted)
+        rmd_future_free(first);
+    rmd_future_free(s.futures[0]);
+    free_pool((uint64_t)n);
+}
+
+static int start_one(void *arg)
+{
+    (void)arg;
+    return rmd_atomic_add(&s.calls, 1, RMD_RELAXED) ? rmd_fail(cause, "no more") : 0;
+}
+
+HARNESS(pool_whose_spare_does_not_start_runs_what_is_waited_for)
+{
+    rmd_future *first;
+    rmd_pool_options options = { .size = sizeof options, .start = start_one };
+    memset(&s, 0, sizeof s);
+    RMD_ASSERT(rmd_pool_open(&s.pool, "threads:1", &options, RMD_FOREVER) == 0);
+    RMD_ASSERT(submit_child(NULL, wait_for_first) == 0);
+    RMD_ASSERT(submit_child(&first, run) == 0);
+    RMD_ASSERT(rmd_then(s.pool, &s.futures[0], first, nothing_more, NULL, NULL) == 0);
+    RMD_ASSERT(submit_child(NULL, run) == 0);
+    rmdi_event_set(&s.begun);
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    rmd_future_free(first);
+    rmd_future_free(s.futures[0]);
+    RMD_ASSERT(rmd_pool_free(s.pool) == 0);
 }
 
 /* ---- circles ---- */
@@ -733,6 +798,54 @@ HARNESS(pool_drain_waits_for_callbacks)
     crew_join(&all);
 }
 
+static void bring_one(void *arg)
+{
+    (void)arg;
+    RMD_ASSERT(rmd_future_on_end(s.futures[0], call_and_free, NULL) == 0);
+}
+
+/* Who brings it has not returned when it has run, and freed the handle, and the pool is gone. */
+HARNESS(pool_is_freed_while_a_callback_is_brought)
+{
+    crew all = { 0 };
+    open_pool("threads:1");
+    RMD_ASSERT(submit_child(&s.futures[0], run) == 0);
+    crew_add(&all, bring_one, NULL, "brings");
+    close_pool(1);
+    crew_join(&all);
+    RMD_ASSERT(calls() == 1);
+}
+
+static void submit_more(rmd_future *future, void *ctx)
+{
+    (void)ctx;
+    (void)future;
+    int err = submit_child(NULL, until_cancelled);
+    RMD_ASSERT(err == 0 || err == RMD_ECLOSED);
+    rmd_atomic_add(&s.refused, err < 0, RMD_RELAXED);
+}
+
+static void bring_more(void *arg)
+{
+    (void)arg;
+    RMD_ASSERT(rmd_future_on_end(s.futures[0], submit_more, NULL) == 0);
+}
+
+/* Of a task that has ended long ago: a drain sees what it has submitted, and cancels that. */
+HARNESS(pool_drain_sees_what_a_late_callback_submits)
+{
+    crew all = { 0 };
+    open_pool(rmd_explore_choose(2) ? "threads:1" : "threads:2");
+    RMD_ASSERT(submit_child(&s.futures[0], run) == 0);
+    RMD_ASSERT(rmd_future_wait(s.futures[0], RMD_FOREVER) == 0);
+    crew_add(&all, bring_more, NULL, "brings");
+    int err = rmd_pool_drain(s.pool, rmd_after_ms(1));
+    RMD_ASSERT(err == 0 || err == RMD_ETIMEDOUT || err == RMD_ESTUCK);
+    crew_join(&all);
+    close_pool_at_most(2);
+    free_futures(1);
+}
+
 /* Of a task that never began they run, too, and on a worker. */
 static void be_on_worker(rmd_future *future, void *ctx)
 {
@@ -805,6 +918,33 @@ HARNESS(pool_tries_again)
     RMD_ASSERT(rmd_future_error(s.futures[0]) == 0 && runs() == 2);
     free_futures(1);
     close_pool(1);
+}
+
+static int64_t failed_ns;
+
+/* The second attempt looks for some time whether it is told to stop. */
+static int fail_and_look(void *arg)
+{
+    if (fail_once(arg) < 0) {
+        failed_ns = rmdi_clock_monotonic_ns();
+        return cause;
+    }
+    for (int i = 0; i < 4; i++)
+        if (rmd_task_cancelled()) {
+            RMD_ASSERT(rmdi_clock_monotonic_ns() - failed_ns >= 1000000);
+            return RMD_ECANCELED;
+        }
+    return 0;
+}
+
+HARNESS(pool_limit_of_an_attempt_is_not_that_of_the_next)
+{
+    rmd_limits limits = { .attempts_max = 2, .run_ms_max = 1 };
+    rmd_task_options options = { .size = sizeof options, .limits = limits };
+    open_pool("threads:1");
+    RMD_ASSERT(rmd_submit(s.pool, NULL, fail_and_look, NULL, &options) == 0);
+    close_pool(1);
+    RMD_ASSERT(runs() >= 1);
 }
 
 /* ---- after another one ---- */
