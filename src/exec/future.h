@@ -146,6 +146,8 @@ uint64_t rmdi_future_next_ids(uint64_t n);
 
 /* ---- groups ---- */
 
+/* May a task be put into it? 0 (also NULL), or RMD_EFORKED. */
+int rmdi_group_check(const rmd_group *group);
 /* When a task is accepted. Before anybody else knows it. */
 void rmdi_group_enter(rmd_group *group, rmd_future *future);
 /* Several, in the order of the array. */

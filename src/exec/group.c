@@ -35,6 +35,11 @@ static int refuse_unended(int err, uint64_t left)
                      left == 1 ? "" : "s", left == 1 ? "has" : "have");
 }
 
+int rmdi_group_check(const rmd_group *group)
+{
+    return group ? check_process(group) : 0;
+}
+
 int rmd_group_open(rmd_group **group)
 {
     if (!group)

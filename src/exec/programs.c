@@ -390,7 +390,9 @@ static int programs_exec(rmd_pool *base, rmd_future **future, const rmd_command 
 {
     rmdi_programs *pool = of_pool(base);
     rmdi_task *task = NULL;
-    int err = new_task(pool, command, &task);
+    int err = rmdi_group_check(command->group);
+    if (err == 0)
+        err = new_task(pool, command, &task);
     if (err < 0)
         return err;
     rmdi_lock_enter(&pool->lock);

@@ -165,8 +165,10 @@ static void free_all(void)
 static void use_own_pool(void)
 {
     rmd_pool *own;
-    rmd_future *future;
+    rmd_future *future = NULL;
+    rmd_task_options parents = { .size = sizeof parents, .group = p.group };
     REQUIRE(rmd_pool_open(&own, "threads:2", NULL, soon()) == 0);
+    CHECK_EQ(rmd_submit(own, &future, run, NULL, &parents), RMD_EFORKED);
     REQUIRE(rmd_submit(own, &future, run, NULL, NULL) == 0);
     CHECK_EQ(rmd_future_wait(future, soon()), 0);
     rmd_future_free(future);

@@ -170,6 +170,8 @@ static int call_function(rmdi_thread_task *task, rmdi_frame *frame, const rmd_va
                             &result);
     if (err == 0)
         err = rmd_value_decode(value, rmdi_buffer_view(&result), NULL);
+    if (err < 0 && result.len)
+        rmdi_fail(err, "%s: the result: %s", task->function->name, rmd_error_detail());
     rmdi_buffer_free(&result);
     return err;
 }

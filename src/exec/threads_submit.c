@@ -153,7 +153,7 @@ static int check_options(const rmd_task_options *options)
                          (int)options->priority);
     if (l->queue_ms_max < 0 || l->run_ms_max < 0 || l->total_ms_max < 0)
         return rmdi_fail(RMD_EINVAL, "task options: a limit is negative");
-    return 0;
+    return rmdi_group_check(options->group);
 }
 
 static int begin_plan(plan *p, const rmd_task_options *options, bool handled)
