@@ -347,3 +347,76 @@ TEST(a_circle_is_looked_for_along_a_long_chain_on_a_small_stack)
     CHECK_EQ(rmd_pool_free(last.pool), 0);
     CHECK_EQ(rmd_event_free(last.gate), 0);
 }
+
+/* ---- two pools on one stack ---- */
+
+typedef struct two_pools {
+    rmd_pool *ours, *others;
+    rmd_event *returned, *never;
+} two_pools;
+
+static int wait_for_nothing(rmd_pool *pool)
+{
+    rmd_future *future;
+    int err = rmd_submit(pool, &future, do_nothing, NULL, NULL);
+    if (err == 0)
+        err = rmd_future_wait(future, RMD_FOREVER);
+    rmd_future_free(future);
+    return err;
+}
+
+/* On top of the task of our pool, as it has no stop token; and one of our pool on top of it. */
+static int visit(void *arg)
+{
+    two_pools *two = arg;
+    return wait_for_nothing(two->ours);
+}
+
+__attribute__((noinline)) static void overwrite_stack(void)
+{
+    volatile char bytes[8 * 1024];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)0xa5;
+}
+
+static int have_visitor(void *arg)
+{
+    two_pools *two = arg;
+    rmd_future *future;
+    rmd_stop *stop = rmd_stop_set(NULL);
+    CHECK_EQ(rmd_submit(two->others, &future, visit, two, NULL), 0);
+    CHECK_EQ(rmd_future_wait(future, RMD_FOREVER), 0);
+    rmd_stop_set(stop);
+    rmd_future_free(future);
+    overwrite_stack();
+    CHECK_EQ(rmd_event_set(two->returned), 0);
+    return rmd_event_wait(two->never, soon());
+}
+
+static int hold_until_told(void *arg)
+{
+    return rmd_event_wait(arg, soon());
+}
+
+TEST(a_task_is_found_and_told_to_stop_after_one_of_another_pool_ran_on_top_of_it)
+{
+    two_pools two;
+    rmd_future *future;
+    REQUIRE(rmd_pool_open(&two.ours, "threads:1", NULL, soon()) == 0);
+    REQUIRE(rmd_pool_open(&two.others, "threads:1", NULL, soon()) == 0);
+    REQUIRE(rmd_event_open(&two.returned) == 0 && rmd_event_open(&two.never) == 0);
+    /* Its only worker is busy, so that who waits for the visit runs it. */
+    REQUIRE(rmd_submit(two.others, NULL, hold_until_told, two.returned, NULL) == 0);
+    REQUIRE(rmd_submit(two.ours, &future, have_visitor, &two, NULL) == 0);
+    CHECK_EQ(rmd_event_wait(two.returned, soon()), 0);
+    CHECK_EQ(rmd_pool_cancel(two.ours, false), 0);
+    CHECK_EQ(rmd_future_wait(future, soon()), 0);
+    CHECK_EQ(rmd_future_outcome(future), RMD_OUTCOME_CANCELLED);
+    rmd_future_free(future);
+    CHECK_EQ(rmd_pool_drain(two.ours, soon()), 0);
+    CHECK_EQ(rmd_pool_drain(two.others, soon()), 0);
+    CHECK_EQ(rmd_pool_free(two.ours), 0);
+    CHECK_EQ(rmd_pool_free(two.others), 0);
+    CHECK_EQ(rmd_event_free(two.returned), 0);
+    CHECK_EQ(rmd_event_free(two.never), 0);
+}

@@ -54,26 +54,30 @@ bool rmdi_threads_inside(const rmdi_threads *pool)
     return false;
 }
 
-static void enter_frame(rmdi_threads *pool, rmdi_worker *worker, rmdi_visit *visit,
-                        rmdi_frame *frame)
+/* Returns what was to be seen on the worker before: not always the frame beneath, which may be
+ * that of a visit to another pool. */
+static rmdi_frame *enter_frame(rmdi_threads *pool, rmdi_worker *worker, rmdi_visit *visit,
+                               rmdi_frame *frame)
 {
     if (worker) {
+        rmdi_frame *before = rmd_atomic_load(&worker->top, RMD_RELAXED); /* our own */
         rmd_atomic_store(&worker->top, frame, RMD_RELEASE);
         rmdi_fence_light(); /* with the heavy one in inspect() */
-        return;
+        return before;
     }
     visit->top = frame;
     rmdi_brief_enter(&pool->visits_brief);
     RMD_PLAIN_WRITES(&pool->visits, sizeof pool->visits);
     rmdi_list_append(&pool->visits, &visit->link);
     rmdi_brief_leave(&pool->visits_brief);
+    return NULL;
 }
 
 static void leave_frame(rmdi_threads *pool, rmdi_worker *worker, rmdi_visit *visit,
-                        rmdi_frame *outer)
+                        rmdi_frame *before)
 {
     if (worker) {
-        rmd_atomic_store(&worker->top, outer, RMD_RELEASE);
+        rmd_atomic_store(&worker->top, before, RMD_RELEASE);
         rmdi_fence_light(); /* the same */
         /* Acquire: one that is over has read the frame, and holds the task. */
         if (rmd_atomic_load(&pool->inspecting, RMD_ACQUIRE)) {
@@ -324,10 +328,10 @@ bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top)
     rmdi_frame frame = { .outer = self->frame, .future = &task->future, .pool = &pool->pool };
     rmd_stop *stop = self->stop;
     RMD_PLAIN_WRITES(&frame, sizeof frame);
-    enter_frame(pool, worker, &visit, &frame);
+    rmdi_frame *before = enter_frame(pool, worker, &visit, &frame);
     /* Relaxed: ordered by the entry. */
     if (task->future.id <= rmd_atomic_load(&pool->cancelled_to, RMD_RELAXED)) {
-        leave_frame(pool, worker, &visit, frame.outer);
+        leave_frame(pool, worker, &visit, before);
         rmdi_task_end_unstarted(task, RMD_OUTCOME_CANCELLED, RMD_ECANCELED,
                                 rmdi_cancelled_unstarted);
         return true;
@@ -344,7 +348,7 @@ bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top)
     if (!rmdi_process_is(pool->pool.process))
         return false;
     rmd_outcome outcome = outcome_of(task, &code);
-    leave_frame(pool, worker, &visit, frame.outer);
+    leave_frame(pool, worker, &visit, before);
     conclude(task, value, outcome);
     end(task, outcome, code, worker, on_top);
     return !on_top || rmdi_process_is(pool->pool.process);
