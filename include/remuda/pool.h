@@ -37,8 +37,8 @@ typedef struct rmd_pool_options {
     size_t size;        /* sizeof(rmd_pool_options), exactly: else RMD_EINVAL */
     const char *name;   /* for messages and the names of threads; NULL: the kind */
     unsigned queue_max; /* tasks that wait for a worker; 0: 1024. On threads, unless it is less than
-                         * 256, tasks that were submitted by tasks are not among them, of which each
-                         * worker keeps up to 256 */
+                         * 256, those are not among them that a worker keeps for itself, up to 256:
+                         * submitted by its tasks, or taken out of the queue before */
     /* threads: */
     int (*start)(void *arg); /* runs on each worker before its first task; < 0: the pool does not
                               * open, with that error. (Workers that take the place of others

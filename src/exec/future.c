@@ -400,21 +400,16 @@ int rmdi_future_not_ended(const rmd_future *future, int err)
     return rmdi_fail(err, "task %llu has not ended", (unsigned long long)rmd_future_id(future));
 }
 
-static rmd_outcome outcome_of(uint32_t word)
-{
-    return (rmd_outcome)(word / RMDI_FUTURE_OUTCOME & 7);
-}
-
 /* As somebody who asks: it is noted that it was seen. RMD_PENDING: it has not ended. */
 static rmd_outcome look(const rmd_future *future)
 {
     uint32_t word = rmd_atomic_load(&future->word, RMD_ACQUIRE);
     if ((word & RMDI_FUTURE_STATE) != RMDI_FUTURE_ENDED)
         return RMD_PENDING;
-    if (outcome_of(word) != RMD_OUTCOME_OK && !(word & RMDI_FUTURE_SEEN))
+    if (rmdi_future_outcome_in(word) != RMD_OUTCOME_OK && !(word & RMDI_FUTURE_SEEN))
         /* Relaxed: a note. It is const to those who ask. */
         rmd_atomic_or(&((rmd_future *)(uintptr_t)future)->word, RMDI_FUTURE_SEEN, RMD_RELAXED);
-    return outcome_of(word);
+    return rmdi_future_outcome_in(word);
 }
 
 rmd_outcome rmd_future_outcome(const rmd_future *future)
@@ -434,7 +429,7 @@ void rmdi_future_describe(const rmd_future *future, rmd_failure *failure)
 {
     uint32_t word = rmd_atomic_load(&future->word, RMD_ACQUIRE);
     *failure = (rmd_failure){ .id = rmd_future_id(future),
-                              .outcome = outcome_of(word),
+                              .outcome = rmdi_future_outcome_in(word),
                               .error = future->error,
                               .detail = "",
                               .name = future->ops->name(future) };

@@ -95,6 +95,12 @@ static inline bool rmdi_future_ended(const rmd_future *future)
     return (rmd_atomic_load(&future->word, RMD_ACQUIRE) & RMDI_FUTURE_STATE) == RMDI_FUTURE_ENDED;
 }
 
+/* Of the word of one that has ended. */
+static inline rmd_outcome rmdi_future_outcome_in(uint32_t word)
+{
+    return (rmd_outcome)(word / RMDI_FUTURE_OUTCOME & 7);
+}
+
 /* From QUEUED to RUNNING: whoever does that, alone, begins it, or ends it. held: also if it must
  * not begin yet. */
 bool rmdi_future_claim(rmd_future *future, bool held);

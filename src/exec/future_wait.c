@@ -154,7 +154,7 @@ static bool is_wanted(const rmd_future *future, rmd_wait_for what)
         return false;
     /* Not through rmd_future_outcome(): nobody has looked at it. */
     uint32_t word = rmd_atomic_load(&future->word, RMD_RELAXED);
-    return what == RMD_WAIT_ANY || (rmd_outcome)(word / RMDI_FUTURE_OUTCOME & 7) != RMD_OUTCOME_OK;
+    return what == RMD_WAIT_ANY || rmdi_future_outcome_in(word) != RMD_OUTCOME_OK;
 }
 
 /* The first that is; n: there is none. */

@@ -119,7 +119,7 @@ void rmdi_group_leave_many(rmd_group *group, rmd_future *const *futures, size_t 
     rmdi_lock_enter(&group->lock);
     for (size_t i = 0; i < n; i++) {
         uint32_t word = rmd_atomic_load(&futures[i]->word, RMD_RELAXED);
-        leave(group, futures[i], (rmd_outcome)(word / RMDI_FUTURE_OUTCOME & 7));
+        leave(group, futures[i], rmdi_future_outcome_in(word));
     }
     if (!group->census.queued)
         rmdi_condition_notify_all(&group->changed);

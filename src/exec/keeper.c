@@ -4,6 +4,7 @@
  * loop's thread; what callers share with it is touched under the pool's lock. */
 #include "base/error.h"
 #include "exec/census.h"
+#include "exec/failure.h"
 #include "exec/guard.h"
 #include "exec/programs.h"
 #include "exec/stray.h"
@@ -256,8 +257,7 @@ static void at_limit(rmdi_task *task, int64_t now)
     if (task->state == RMDI_TASK_QUEUED) {
         bool total = task->total_due_ns <= now;
         end_queued(task, RMD_OUTCOME_TIMEOUT, RMD_ETIMEDOUT,
-                   total ? "its time was over before it could start"
-                         : "it waited too long for its start");
+                   total ? rmdi_late_in_all : rmdi_late_in_queue);
         return;
     }
     rmdi_timers_disarm(&pool->timers, &task->timer);

@@ -15,6 +15,7 @@
 #include "exec/attempt_id.h"
 #include "exec/census.h"
 #include "exec/environment.h"
+#include "exec/failure.h"
 #include "exec/guard.h"
 #include "port/clock.h"
 #include "port/fd.h"
@@ -453,9 +454,7 @@ static int future_cancel(rmd_future *future)
     rmdi_lock_enter(&pool->lock);
     rmdi_task_state before = task->state;
     if (before == RMDI_TASK_QUEUED)
-        rmdi_task_end_queued(task, RMD_OUTCOME_CANCELLED, RMD_ECANCELED,
-                             "cancelled before it "
-                             "started");
+        rmdi_task_end_queued(task, RMD_OUTCOME_CANCELLED, RMD_ECANCELED, rmdi_cancelled_unstarted);
     else if (before == RMDI_TASK_RUNNING)
         task->cancel_wanted = true;
     rmdi_programs_kick(pool);
@@ -542,9 +541,7 @@ static void programs_cancel(rmd_pool *base, bool queued_only)
     rmdi_lock_enter(&pool->lock);
     while (!rmdi_list_empty(&pool->queue)) {
         rmdi_task *task = RMDI_CONTAINER(pool->queue.next, rmdi_task, link);
-        rmdi_task_end_queued(task, RMD_OUTCOME_CANCELLED, RMD_ECANCELED,
-                             "cancelled before it "
-                             "started");
+        rmdi_task_end_queued(task, RMD_OUTCOME_CANCELLED, RMD_ECANCELED, rmdi_cancelled_unstarted);
         rmdi_list_append(&ended, &task->link);
     }
     for (rmdi_link *l = pool->running.next; !queued_only && l != &pool->running; l = l->next)

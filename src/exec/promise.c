@@ -169,7 +169,7 @@ bool rmd_promise_cancelled(const rmd_promise *promise)
     if (!promise)
         return false;
     uint32_t word = rmd_atomic_load(&promise->future.word, RMD_RELAXED);
-    return (rmd_outcome)(word / RMDI_FUTURE_OUTCOME & 7) == RMD_OUTCOME_CANCELLED;
+    return rmdi_future_outcome_in(word) == RMD_OUTCOME_CANCELLED;
 }
 
 void rmd_promise_free(rmd_promise *promise)

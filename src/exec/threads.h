@@ -10,8 +10,8 @@
  *   threads_account.c census, statistics, overlooked failures
  *
  * What guards what is said at each member. No lock of the pool is held while user code runs. Orders
- * of locks: crew before the injection's and the idle list's brief locks; a future's brief lock, and
- * a group's lock, come before none of these. */
+ * of locks: crew before the injection's and the idle list's brief locks; the lock of all waits
+ * (waits.c) before a group's, and that before a future's brief lock. */
 #ifndef RMDI_EXEC_THREADS_H
 #define RMDI_EXEC_THREADS_H
 
@@ -81,7 +81,7 @@ typedef struct rmdi_thread_task {
     rmd_atomic(rmdi_frame *) frame; /* where it runs: see rmdi_future_tell(); NULL: it does not */
     struct rmdi_limits *limits;     /* NULL: none */
     uint32_t attempt;               /* that runs, or ran last; 0: none */
-    int8_t priority;                /* 0 … 2 */
+    int8_t priority;                /* RMDI_PRIORITY_… */
     uint8_t body;                   /* rmdi_body */
     bool queued;                    /* guarded as link: it was put into the injection queue */
     bool held;                      /* the same: it is in `held` */
@@ -178,7 +178,7 @@ struct rmdi_threads {
     rmdi_brief calls_brief;
     rmdi_link to_call;                  /* guarded by it: see struct rmdi_to_call */
     rmd_atomic(uint32_t) calls_waiting; /* how many are in it; written with it held */
-    rmd_atomic(uint32_t) calls_due;     /* and how many more are just being run */
+    rmd_atomic(uint32_t) calls_due;     /* those, and those that are just being run */
     bool gone;                          /* guarded by it: no callbacks are taken any more */
 
     /* The crew: guarded by its lock, written with it held. */
@@ -214,7 +214,7 @@ struct rmdi_threads {
     rmdi_deadlines deadlines;
 
     rmdi_lock failed_lock;
-    rmdi_link failed; /* guarded by it, as what follows: tasks that failed, with a handle */
+    rmdi_link failed; /* guarded by it, as what follows: tasks that failed, without a group */
     struct rmdi_overlooked *overlooked[RMDI_OVERLOOKED_MAX];
     unsigned overlooked_len;
     uint64_t overlooked_more;
@@ -232,8 +232,6 @@ static inline rmdi_thread_task *rmdi_thread_task_of(const rmd_future *future)
 /* Memory for a task; NULL: there is none. With the injection's brief lock held, from what is kept.
  */
 rmdi_thread_task *rmdi_task_from_kept(rmdi_threads *pool);
-/* Gives up a task that nobody knows, and all it has. */
-void rmdi_task_discard(rmdi_thread_task *task);
 /* Drops n references of the pool's memory. */
 void rmdi_threads_drop(rmdi_threads *pool, uint32_t n);
 /* The user gives up the pool. */

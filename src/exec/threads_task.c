@@ -186,7 +186,8 @@ static void free_parts(rmdi_thread_task *task)
         rmdi_limits_free(task->limits);
 }
 
-void rmdi_task_discard(rmdi_thread_task *task)
+/* Gives up all it has, and its memory. */
+static void discard(rmdi_thread_task *task)
 {
     rmdi_threads *pool = task->pool;
     free_parts(task);
@@ -202,7 +203,7 @@ static void destroy(rmd_future *future)
     }
     if (task->failed)
         rmdi_failed_remove(task);
-    rmdi_task_discard(task);
+    discard(task);
 }
 
 /* ---- what its future can do ---- */
