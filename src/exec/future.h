@@ -156,8 +156,11 @@ uint64_t rmdi_future_next_ids(uint64_t n);
 int rmdi_group_check(const rmd_group *group);
 /* When a task is accepted. Before anybody else knows it. */
 void rmdi_group_enter(rmd_group *group, rmd_future *future);
-/* Several, in the order of the array. */
-void rmdi_group_enter_many(rmd_group *group, rmd_future *const *futures, size_t n);
+/* Several, and in the same moment in which they are queued: between the first and the last of these
+ * the group's lock is held, so that nobody finds them in the group before. */
+void rmdi_group_open_door(rmd_group *group);
+void rmdi_group_let_in(rmd_group *group, rmd_future *future);
+void rmdi_group_close_door(rmd_group *group);
 /* It was not accepted after all. */
 void rmdi_group_undo(rmd_future *future);
 /* When one ends: rmdi_future_publish() is called under the group's lock, so that nobody sees the

@@ -59,23 +59,31 @@ int rmd_group_open(rmd_group **group)
 
 /* ---- coming and going ---- */
 
-void rmdi_group_enter_many(rmd_group *group, rmd_future *const *futures, size_t n)
+void rmdi_group_open_door(rmd_group *group)
 {
     rmdi_lock_enter(&group->lock);
+}
+
+void rmdi_group_let_in(rmd_group *group, rmd_future *future)
+{
     RMD_PLAIN_WRITES(&group->members, sizeof group->members);
-    for (size_t i = 0; i < n; i++) {
-        futures[i]->group = group;
-        rmdi_list_append(&group->members, &futures[i]->group_link);
-        group->special += futures[i]->ops->how_to_wait != NULL;
-    }
-    group->census.submitted += n;
-    group->census.queued += n;
+    future->group = group;
+    rmdi_list_append(&group->members, &future->group_link);
+    group->special += future->ops->how_to_wait != NULL;
+    group->census.submitted++;
+    group->census.queued++;
+}
+
+void rmdi_group_close_door(rmd_group *group)
+{
     rmdi_lock_release(&group->lock);
 }
 
 void rmdi_group_enter(rmd_group *group, rmd_future *future)
 {
-    rmdi_group_enter_many(group, &future, 1);
+    rmdi_group_open_door(group);
+    rmdi_group_let_in(group, future);
+    rmdi_group_close_door(group);
 }
 
 void rmdi_group_undo(rmd_future *future)

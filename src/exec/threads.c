@@ -172,7 +172,7 @@ static rmdi_link *first_held(rmdi_threads *pool, uint64_t to)
 static rmdi_thread_task *first_waiting(rmdi_threads *pool, uint64_t to)
 {
     rmdi_link *link = NULL;
-    rmdi_brief_enter(&pool->injection.brief);
+    rmdi_brief_enter(&pool->injection.out);
     for (unsigned i = 0; i < RMDI_PRIORITIES && !link; i++)
         link = rmdi_injection_find(&pool->injection, i, is_up_to, &to);
     if (!link)
@@ -180,7 +180,7 @@ static rmdi_thread_task *first_waiting(rmdi_threads *pool, uint64_t to)
     rmdi_thread_task *task = link ? RMDI_CONTAINER(link, rmdi_thread_task, link) : NULL;
     if (task)
         rmdi_future_hold(&task->future);
-    rmdi_brief_leave(&pool->injection.brief);
+    rmdi_brief_leave(&pool->injection.out);
     return task;
 }
 
@@ -242,9 +242,9 @@ static void cancel_running(rmdi_threads *pool)
 /* The last id that was given to a task of the pool. */
 static uint64_t last_id(rmdi_threads *pool)
 {
-    rmdi_brief_enter(&pool->injection.brief);
+    rmdi_brief_enter(&pool->injection.in);
     uint64_t next = pool->stock.next_id;
-    rmdi_brief_leave(&pool->injection.brief);
+    rmdi_brief_leave(&pool->injection.in);
     return next - (next > 0);
 }
 
@@ -252,10 +252,10 @@ static uint64_t last_id(rmdi_threads *pool)
  * nor running: they see that they do not begin any more. Before the fence of an inspection. */
 static void cancel_beginning(rmdi_threads *pool, uint64_t to)
 {
-    rmdi_brief_enter(&pool->injection.brief);
+    rmdi_brief_enter(&pool->injection.in);
     if (rmd_atomic_load(&pool->cancelled_to, RMD_RELAXED) < to)
         rmd_atomic_store(&pool->cancelled_to, to, RMD_RELAXED);
-    rmdi_brief_leave(&pool->injection.brief);
+    rmdi_brief_leave(&pool->injection.in);
 }
 
 static void threads_cancel(rmd_pool *base, bool queued_only)
@@ -273,9 +273,9 @@ static void threads_cancel(rmd_pool *base, bool queued_only)
 static void threads_close(rmd_pool *base)
 {
     rmdi_threads *pool = of(base);
-    rmdi_brief_enter(&pool->injection.brief);
+    rmdi_brief_enter(&pool->injection.in);
     rmd_atomic_store(&pool->closed, 1, RMD_RELAXED); /* the brief lock orders it */
-    rmdi_brief_leave(&pool->injection.brief);
+    rmdi_brief_leave(&pool->injection.in);
     rmd_fence(RMD_SEQ_CST); /* with that of a submitter that is about to wait for room */
     rmdi_wake_all(&pool->place);
 }

@@ -10,8 +10,9 @@
  *   threads_account.c census, statistics, overlooked failures
  *
  * What guards what is said at each member. No lock of the pool is held while user code runs. Orders
- * of locks: crew before the injection's and the idle list's brief locks; the lock of all waits
- * (waits.c) before a group's, and that before a future's brief lock. */
+ * of locks: crew before the idle list's brief lock and those of the injection, of which `in` comes
+ * before `out`; the lock of all waits (waits.c) before a group's; a group's before those of the
+ * injection, and before a future's brief lock. */
 #ifndef RMDI_EXEC_THREADS_H
 #define RMDI_EXEC_THREADS_H
 
@@ -63,8 +64,8 @@ typedef struct rmdi_encoded {
 typedef struct rmdi_thread_task {
     rmd_future future;  /* first */
     rmdi_threads *pool; /* whose memory it holds */
-    rmdi_link link;     /* guarded by the injection's brief lock: in its lists, or in `held`; after
-                         * the end, guarded by the lock of `failed`, in that */
+    rmdi_link link;     /* guarded by `out` of the injection: in its lists, or in `held`; after the
+                         * end, guarded by the lock of `failed`, in that; else zeroed */
     union {
         rmd_task_fn *fn;
         const rmd_function *function;
@@ -81,10 +82,10 @@ typedef struct rmdi_thread_task {
     rmd_atomic(rmdi_frame *) frame; /* where it runs: see rmdi_future_tell(); NULL: it does not */
     struct rmdi_limits *limits;     /* NULL: none */
     uint32_t attempt;               /* that runs, or ran last; 0: none */
+    uint32_t place;                 /* in the injection's ring, if it is there */
     int8_t priority;                /* RMDI_PRIORITY_… */
     uint8_t body;                   /* rmdi_body */
-    bool queued;                    /* guarded as link: it was put into the injection queue */
-    bool held;                      /* the same: it is in `held` */
+    bool held;                      /* guarded as link: it is in `held` */
     bool handled;                   /* the user has a handle; constant */
     bool failed;                    /* guarded by the lock of `failed`: it is in that */
     bool ran;                       /* the body has been entered */
@@ -155,11 +156,10 @@ struct rmdi_threads {
 
     char line_1[RMDI_LINE_BYTES];
     rmdi_injection injection;
-    /* guarded by the injection's brief lock: */
-    rmdi_link held; /* tasks that must not begin yet */
+    rmdi_link held; /* tasks that must not begin yet; guarded by `out` of the injection */
+    /* guarded by `in` of the injection: */
     rmdi_stock stock;
     rmdi_spares *kept;           /* memory of tasks */
-    uint32_t queued_max;         /* the most there were */
     rmd_atomic(uint32_t) closed; /* written with it; a hint without */
     rmdi_wait_list place;        /* submitters wait for it: see threads_submit.c */
     rmdi_spin place_spin;
@@ -229,8 +229,7 @@ static inline rmdi_thread_task *rmdi_thread_task_of(const rmd_future *future)
     return RMDI_CONTAINER(future, rmdi_thread_task, future);
 }
 
-/* Memory for a task; NULL: there is none. With the injection's brief lock held, from what is kept.
- */
+/* Memory for a task; NULL: there is none. With `in` of the injection held, from what is kept. */
 rmdi_thread_task *rmdi_task_from_kept(rmdi_threads *pool);
 /* Drops n references of the pool's memory. */
 void rmdi_threads_drop(rmdi_threads *pool, uint32_t n);
@@ -242,6 +241,8 @@ void rmdi_worker_give_spares(rmdi_worker *worker);
 rmdi_thread_task *rmdi_task_alloc(rmdi_threads *pool);
 /* An id for a new task. */
 uint64_t rmdi_threads_draw(rmdi_stock *stock);
+/* Takes it out of `held`, if it is there. With `out` of the injection held. */
+bool rmdi_task_unhold(rmdi_thread_task *task);
 /* Takes it out of the queue, if it is in it: a reference that the queue has had is dropped. */
 void rmdi_task_unqueue(rmdi_thread_task *task);
 

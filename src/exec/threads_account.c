@@ -65,9 +65,9 @@ int rmdi_threads_statistics(rmd_pool *base, rmd_statistics *statistics)
                                     .spares = pool->threads - pool->pool.workers,
                                     .blocked = pool->blocked };
     rmdi_lock_release(&pool->crew);
-    rmdi_brief_enter(&pool->injection.brief);
-    statistics->queued_max = RMD_PLAIN(pool->queued_max);
-    rmdi_brief_leave(&pool->injection.brief);
+    rmdi_brief_enter(&pool->injection.in);
+    statistics->queued_max = RMD_PLAIN(pool->injection.most);
+    rmdi_brief_leave(&pool->injection.in);
     statistics->stolen = SUM(pool, stolen);
     statistics->helped = SUM(pool, helped);
     statistics->in_place = SUM(pool, in_place);

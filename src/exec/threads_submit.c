@@ -17,7 +17,7 @@
  *
  * Closing
  * -------
- * is done with the injection's brief lock held, under which a submitter from outside looks. One
+ * is done with `in` of the injection held, under which a submitter from outside looks. One
  * inside a task may put one more into its own deque meanwhile; that is before its own task has been
  * finished, so a drain sees it counted. */
 #include "base/alloc.h"
@@ -191,17 +191,18 @@ static void fill(rmdi_threads *pool, rmdi_thread_task *task, uint64_t id, const 
     task->attempt = 0;
     task->priority = (int8_t)(options->priority + 1);
     task->body = (uint8_t)p->body;
-    task->queued = task->held = task->failed = task->ran = false;
+    task->link = (rmdi_link){ 0 };
+    task->held = task->failed = task->ran = false;
     task->handled = p->handled;
 }
 
 /* Memory for one, and its number; NULL: there is none. */
 static rmdi_thread_task *new_memory(rmdi_threads *pool, uint64_t *id)
 {
-    rmdi_brief_enter(&pool->injection.brief);
+    rmdi_brief_enter(&pool->injection.in);
     *id = rmdi_threads_draw(&pool->stock);
     rmdi_thread_task *task = rmdi_task_from_kept(pool);
-    rmdi_brief_leave(&pool->injection.brief);
+    rmdi_brief_leave(&pool->injection.in);
     return task ? task : rmdi_task_alloc(pool);
 }
 
@@ -215,29 +216,50 @@ static rmdi_thread_task *make(rmdi_threads *pool, const plan *p, uint32_t flags)
     return task;
 }
 
-/* ---- into the queue: with the injection's brief lock held ---- */
+/* ---- into the queue: with `in` of the injection held ---- */
 
-static void append(rmdi_threads *pool, rmdi_thread_task *task)
+/* The queue of one that may belong to a group: its members come to know each other there. */
+static void enter_queue(rmdi_threads *pool, const rmd_task_options *options)
 {
-    RMD_PLAIN_SET(task->queued, true);
-    rmdi_injection_add(&pool->injection, &task->link, (unsigned)task->priority);
-    uint32_t n = rmdi_injection_all(&pool->injection);
-    if (n > RMD_PLAIN(pool->queued_max))
-        RMD_PLAIN_SET(pool->queued_max, n);
+    if (options->group)
+        rmdi_group_open_door(options->group);
+    rmdi_brief_enter(&pool->injection.in);
+}
+
+static void leave_queue(rmdi_threads *pool, const rmd_task_options *options)
+{
+    rmdi_brief_leave(&pool->injection.in);
+    if (options->group)
+        rmdi_group_close_door(options->group);
 }
 
 /* Nobody else writes this count. */
-static void count_submitted(rmdi_threads *pool, uint64_t n)
+static void count_submitted(rmdi_threads *pool)
 {
-    rmdi_count_own(&pool->others.submitted, n);
+    rmdi_count_own(&pool->others.submitted, 1);
+}
+
+/* Counted before a worker can take it, so that no census sees more begun than submitted. */
+static void append(rmdi_threads *pool, rmdi_thread_task *task, const rmd_task_options *options)
+{
+    count_submitted(pool);
+    if (options->group)
+        rmdi_group_let_in(options->group, &task->future);
+    rmdi_injection_add(&pool->injection, &task->link, &task->place, (unsigned)task->priority);
+}
+
+static bool has_room(rmdi_threads *pool)
+{
+    return pool->is_small ? !is_full(pool)
+                          : rmdi_injection_is_below(&pool->injection, pool->queue_max);
 }
 
 /* 0: there is room. RMD_EAGAIN: wait for it. RMD_EDEADLK: there is none, and we must not wait. */
-static int look_for_room(const rmdi_threads *pool, bool inside, const rmd_task_options *options)
+static int look_for_room(rmdi_threads *pool, bool inside, const rmd_task_options *options)
 {
     if (is_closed(pool))
         return RMD_ECLOSED;
-    if (!is_full(pool))
+    if (has_room(pool))
         return 0;
     if (options->full_ms < 0)
         return RMD_EFULL;
@@ -246,15 +268,16 @@ static int look_for_room(const rmdi_threads *pool, bool inside, const rmd_task_o
 
 /* ---- one from outside: in one section of the lock ---- */
 
-/* Memory, with the brief lock held; NULL, with it left, when it had to be asked for: then *fresh is
+/* Memory, with the queue entered; NULL, with it left, when it had to be asked for: then *fresh is
  * it, to be brought along the next time, or NULL. */
-static rmdi_thread_task *memory_here(rmdi_threads *pool, rmdi_thread_task **fresh)
+static rmdi_thread_task *memory_here(rmdi_threads *pool, const rmd_task_options *options,
+                                     rmdi_thread_task **fresh)
 {
     rmdi_thread_task *task = *fresh;
     *fresh = NULL;
     if (task || (task = rmdi_task_from_kept(pool)))
         return task;
-    rmdi_brief_leave(&pool->injection.brief);
+    leave_queue(pool, options);
     *fresh = rmdi_task_alloc(pool);
     return NULL;
 }
@@ -264,20 +287,19 @@ static int try_plain(rmdi_threads *pool, const plan *p, rmdi_thread_task **task,
                      rmdi_thread_task **fresh)
 {
     do {
-        rmdi_brief_enter(&pool->injection.brief);
+        enter_queue(pool, p->options);
         int err = look_for_room(pool, false, p->options);
         if (err < 0) {
-            rmdi_brief_leave(&pool->injection.brief);
+            leave_queue(pool, p->options);
             return err;
         }
-        *task = memory_here(pool, fresh);
+        *task = memory_here(pool, p->options, fresh);
         if (!*task && !*fresh)
             return rmdi_fail_memory();
     } while (!*task);
     fill(pool, *task, rmdi_threads_draw(&pool->stock), p, 0);
-    append(pool, *task);
-    count_submitted(pool, 1);
-    rmdi_brief_leave(&pool->injection.brief);
+    append(pool, *task, p->options);
+    leave_queue(pool, p->options);
     return 0;
 }
 
@@ -343,21 +365,22 @@ static int submit_inside(rmdi_threads *pool, rmdi_worker *worker, const plan *p,
     return 0;
 }
 
-/* ---- one in several steps: with limits, or a group, or to be held, or in place ---- */
+/* ---- one in several steps: with limits, or to be held, or in place ---- */
 
 void rmdi_threads_release(rmdi_thread_task *task)
 {
     rmdi_threads *pool = task->pool;
-    rmdi_brief_enter(&pool->injection.brief);
-    bool held = RMD_PLAIN(task->held);
+    rmdi_brief_enter(&pool->injection.in);
+    rmdi_brief_enter(&pool->injection.out);
+    bool held = rmdi_task_unhold(task);
     if (held) { /* else it was cancelled */
-        rmdi_list_remove(&task->link);
-        RMD_PLAIN_SET(task->held, false);
-        append(pool, task);
+        rmdi_injection_add_here(&pool->injection, &task->link, &task->place,
+                                (unsigned)task->priority);
         /* Release: of what was done while it was held. */
         rmd_atomic_and(&task->future.word, ~(uint32_t)RMDI_FUTURE_HELD, RMD_RELEASE);
     }
-    rmdi_brief_leave(&pool->injection.brief);
+    rmdi_brief_leave(&pool->injection.out);
+    rmdi_brief_leave(&pool->injection.in);
     if (held)
         rmdi_threads_tell(pool);
 }
@@ -366,18 +389,20 @@ void rmdi_threads_release(rmdi_thread_task *task)
 static int accept(rmdi_threads *pool, rmdi_thread_task *task, const plan *p, bool always)
 {
     bool inside = rmdi_threads_inside(pool);
-    rmdi_brief_enter(&pool->injection.brief);
+    rmdi_brief_enter(&pool->injection.in);
     int err = look_for_room(pool, inside, p->options);
     if (err != RMD_ECLOSED && always)
         err = 0;
     if (err == 0 || err == RMD_EDEADLK)
-        count_submitted(pool, 1);
+        count_submitted(pool);
     if (err == 0) {
+        rmdi_brief_enter(&pool->injection.out);
         RMD_PLAIN_SET(task->held, true);
         RMD_PLAIN_WRITES(&pool->held, sizeof pool->held);
         rmdi_list_append(&pool->held, &task->link);
+        rmdi_brief_leave(&pool->injection.out);
     }
-    rmdi_brief_leave(&pool->injection.brief);
+    rmdi_brief_leave(&pool->injection.in);
     return err;
 }
 
@@ -482,7 +507,7 @@ static int submit_task(rmdi_threads *pool, plan *p, rmd_future **future)
     bool limits = has_limits(&options->limits);
     if (worker && !limits && options->priority == RMD_PRIORITY_NORMAL)
         err = submit_inside(pool, worker, p, &task);
-    else if (!limits && !options->group && !rmdi_threads_inside(pool))
+    else if (!limits && !rmdi_threads_inside(pool))
         err = submit_plain(pool, p, &task);
     if (err == 0)
         rmdi_threads_tell(pool);
@@ -553,18 +578,17 @@ typedef struct batch {
 static size_t take_memory(rmdi_threads *pool, rmdi_thread_task **memory, uint64_t *ids, size_t n)
 {
     size_t got = 0;
-    rmdi_brief_enter(&pool->injection.brief);
+    rmdi_brief_enter(&pool->injection.in);
     for (size_t i = 0; i < n; i++)
         ids[i] = rmdi_threads_draw(&pool->stock);
     while (got < n && (memory[got] = rmdi_task_from_kept(pool)))
         got++;
-    rmdi_brief_leave(&pool->injection.brief);
+    rmdi_brief_leave(&pool->injection.in);
     while (got < n && (memory[got] = rmdi_task_alloc(pool)))
         got++;
     return got;
 }
 
-/* Those of a group are born claimed, since the group knows them before they are accepted. */
 static void make_batch(batch *b, const rmd_task *tasks, size_t n, plan *p)
 {
     rmdi_thread_task *memory[RMDI_BATCH_MAX];
@@ -576,7 +600,7 @@ static void make_batch(batch *b, const rmd_task *tasks, size_t n, plan *p)
     for (size_t i = 0; i < b->made; i++) {
         p->fn = tasks[i].fn;
         p->arg = tasks[i].arg;
-        fill(b->pool, memory[i], ids[i], p, p->options->group ? RMDI_FUTURE_RUNNING : 0);
+        fill(b->pool, memory[i], ids[i], p, 0);
         b->futures[i] = &memory[i]->future;
     }
 }
@@ -586,22 +610,10 @@ static int queue_batch(batch *b, const rmd_task_options *options)
 {
     int err = 0;
     size_t before = b->queued;
-    rmdi_thread_task *told[RMDI_BATCH_MAX];
-    size_t told_len = 0;
-    rmdi_brief_enter(&b->pool->injection.brief);
-    while (b->queued < b->made && (err = look_for_room(b->pool, false, options)) == 0) {
-        rmdi_thread_task *task = rmdi_thread_task_of(b->futures[b->queued++]);
-        if (!options->group || rmdi_future_offer(&task->future))
-            append(b->pool, task);
-        else /* not into the queue, from where a worker might drop the reference before us */
-            told[told_len++] = task;
-    }
-    count_submitted(b->pool, b->queued - before);
-    rmdi_brief_leave(&b->pool->injection.brief);
-    while (told_len > 0) {
-        end_told(told[--told_len]);
-        rmdi_future_drop(&told[told_len]->future); /* which the queue would have had */
-    }
+    enter_queue(b->pool, options);
+    while (b->queued < b->made && (err = look_for_room(b->pool, false, options)) == 0)
+        append(b->pool, rmdi_thread_task_of(b->futures[b->queued++]), options);
+    leave_queue(b->pool, options);
     if (b->queued > before)
         rmdi_threads_tell(b->pool);
     return err;
@@ -623,8 +635,6 @@ static size_t submit_batch(rmdi_threads *pool, const rmd_task *tasks, size_t n, 
     if (b.made < n && b.made < RMDI_BATCH_MAX)
         *err = tasks[b.made].fn ? rmdi_fail_memory()
                                 : rmdi_fail(RMD_EINVAL, "a task of no function");
-    if (p->options->group && b.made)
-        rmdi_group_enter_many(p->options->group, b.futures, b.made);
     int full = queue_batch(&b, p->options);
     bool waited = full < 0;
     while (full < 0) {

@@ -213,18 +213,26 @@ static uint64_t process(const rmd_future *future)
     return rmdi_thread_task_of(future)->pool->pool.process;
 }
 
+bool rmdi_task_unhold(rmdi_thread_task *task)
+{
+    bool held = RMD_PLAIN(task->held);
+    if (held) {
+        RMD_PLAIN_WRITES(&task->pool->held, sizeof task->pool->held);
+        rmdi_list_remove(&task->link);
+        task->link = (rmdi_link){ 0 };
+        RMD_PLAIN_SET(task->held, false);
+    }
+    return held;
+}
+
 void rmdi_task_unqueue(rmdi_thread_task *task)
 {
     rmdi_threads *pool = task->pool;
-    rmdi_brief_enter(&pool->injection.brief);
-    bool queued = RMD_PLAIN(task->queued), held = RMD_PLAIN(task->held);
-    if (queued) /* perhaps it has been taken */
-        queued = rmdi_injection_remove(&pool->injection, &task->link, (unsigned)task->priority);
-    else if (held)
-        rmdi_list_remove(&task->link);
-    RMD_PLAIN_SET(task->queued, false);
-    RMD_PLAIN_SET(task->held, false);
-    rmdi_brief_leave(&pool->injection.brief);
+    rmdi_brief_enter(&pool->injection.out);
+    bool held = rmdi_task_unhold(task);
+    bool queued = !held && rmdi_injection_remove(&pool->injection, &task->link, task->place,
+                                                 (unsigned)task->priority);
+    rmdi_brief_leave(&pool->injection.out);
     if (queued)
         rmdi_threads_tell_room(pool);
     if (queued || held)

@@ -41,18 +41,15 @@ static rmdi_thread_task *of_link(rmdi_link *link)
     return RMDI_CONTAINER(link, rmdi_thread_task, link);
 }
 
-/* How many of normal priority to take at once: half of what there is, as others can steal. In a
+/* How many of normal priority to take at once, if there are as many: others can steal them. In a
  * small queue one: a task takes a place until it is seen to have been cancelled, and there it is
  * seen at once. */
-static unsigned fair_share(const rmdi_worker *worker)
+static unsigned share_max(const rmdi_worker *worker)
 {
-    const rmdi_threads *pool = worker->pool;
-    if (pool->is_small)
+    if (worker->pool->is_small)
         return 1;
-    uint32_t n = rmdi_injection_len(&pool->injection, RMDI_PRIORITY_NORMAL) / 2 + 1;
-    uint32_t room = RMDI_DEQUE_MAX - (uint32_t)rmdi_deque_len(&worker->deque);
-    n = n < room ? n : room;
-    return n < RMDI_BATCH_MAX ? n : RMDI_BATCH_MAX;
+    unsigned room = RMDI_DEQUE_MAX - (unsigned)rmdi_deque_len(&worker->deque);
+    return room < RMDI_BATCH_MAX ? room : RMDI_BATCH_MAX;
 }
 
 /* The first of n that are taken out of the injection queue; the others go to the own deque, before
@@ -63,11 +60,11 @@ static rmdi_thread_task *take_some(rmdi_worker *worker, unsigned priority, unsig
 {
     rmdi_threads *pool = worker->pool;
     rmdi_link *links[RMDI_BATCH_MAX];
-    rmdi_brief_enter(&pool->injection.brief);
+    rmdi_brief_enter(&pool->injection.out);
     n = rmdi_injection_take(&pool->injection, priority, links, n);
     for (unsigned i = first_too ? 0 : 1; i < n; i++)
         rmdi_deque_push(&worker->deque, of_link(links[i])); /* nobody else pushes: there is room */
-    rmdi_brief_leave(&pool->injection.brief);
+    rmdi_brief_leave(&pool->injection.out);
     if (n)
         rmdi_threads_tell_room(pool);
     return n && !first_too ? of_link(links[0]) : NULL;
@@ -75,9 +72,9 @@ static rmdi_thread_task *take_some(rmdi_worker *worker, unsigned priority, unsig
 
 static rmdi_thread_task *from_injection(rmdi_worker *worker, unsigned priority)
 {
-    if (!rmdi_injection_len(&worker->pool->injection, priority))
+    if (!rmdi_injection_has(&worker->pool->injection, priority))
         return NULL;
-    unsigned n = priority == RMDI_PRIORITY_NORMAL ? fair_share(worker) : 1;
+    unsigned n = priority == RMDI_PRIORITY_NORMAL ? share_max(worker) : 1;
     return take_some(worker, priority, n ? n : 1, false);
 }
 
@@ -85,8 +82,8 @@ static rmdi_thread_task *from_injection(rmdi_worker *worker, unsigned priority)
  * first must start first, so none of them may pass what was taken before. */
 static void top_up(rmdi_worker *worker)
 {
-    if (rmdi_injection_len(&worker->pool->injection, RMDI_PRIORITY_NORMAL))
-        (void)take_some(worker, RMDI_PRIORITY_NORMAL, fair_share(worker), true);
+    if (rmdi_injection_has(&worker->pool->injection, RMDI_PRIORITY_NORMAL))
+        (void)take_some(worker, RMDI_PRIORITY_NORMAL, share_max(worker), true);
 }
 
 /* From one other worker's deque. */
