@@ -193,6 +193,103 @@ PLANTED(exec_deque_one_too_many, RMD_EXPLORE_ASSERTION)
     pass_items(fill, broken ? ONE_TOO_MANY : NO_FLAW);
 }
 
+/* ---- the ring of the queue from outside: see exec/injection.c ---- */
+
+enum { RING = 2, PUT = 5 };
+
+typedef enum ring_flaw {
+    RING_NO_FLAW,
+    HEAD_BEFORE_EMPTY, /* whoever puts may fill the cell, and it is emptied after that */
+    HEAD_RELAXED,      /* that a cell is empty may be seen later than that it may be filled */
+    COUNTED_AFTER,     /* one can be taken, and counted as gone, before it counts as added */
+} ring_flaw;
+
+static struct {
+    rmd_atomic(int) cells[RING]; /* 0: nothing there */
+    rmd_atomic(int) head, added, gone;
+    int taken; /* the one that was taken last */
+    ring_flaw flaw;
+} ring;
+
+static void put_all(void *arg)
+{
+    (void)arg;
+    for (int tail = 0; tail < PUT; tail++) {
+        int head = rmd_atomic_load(&ring.head, RMD_ACQUIRE);
+        if (tail - head == RING)
+            break;
+        if (ring.flaw != COUNTED_AFTER)
+            rmd_atomic_store(&ring.added, tail + 1, RMD_RELAXED);
+        rmd_atomic_store(&ring.cells[tail % RING], tail + 1, RMD_RELEASE);
+        if (ring.flaw == COUNTED_AFTER)
+            rmd_atomic_store(&ring.added, tail + 1, RMD_RELAXED);
+    }
+}
+
+static bool take_first(void)
+{
+    int head = rmd_atomic_load(&ring.head, RMD_RELAXED);
+    rmd_atomic(int) *at = &ring.cells[head % RING];
+    int item = rmd_atomic_load(at, RMD_ACQUIRE);
+    if (!item)
+        return false;
+    RMD_ASSERT(item == ++ring.taken);
+    if (ring.flaw == HEAD_BEFORE_EMPTY)
+        rmd_atomic_store(&ring.head, head + 1, RMD_RELEASE);
+    rmd_atomic_store(at, 0, RMD_RELAXED);
+    if (ring.flaw != HEAD_BEFORE_EMPTY)
+        rmd_atomic_store(&ring.head, head + 1,
+                         ring.flaw == HEAD_RELAXED ? RMD_RELAXED : RMD_RELEASE);
+    rmd_atomic_store(&ring.gone, head + 1, RMD_RELEASE);
+    return true;
+}
+
+static void take_four(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 4; i++)
+        take_first();
+}
+
+static void look_at_counts(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        int gone = rmd_atomic_load(&ring.gone, RMD_ACQUIRE);
+        RMD_ASSERT(rmd_atomic_load(&ring.added, RMD_RELAXED) >= gone);
+    }
+}
+
+static void pass_through_ring(ring_flaw flaw)
+{
+    ring.flaw = flaw;
+    ring.taken = 0;
+    rmd_atomic_init(&ring.head, 0);
+    rmd_atomic_init(&ring.added, 0);
+    rmd_atomic_init(&ring.gone, 0);
+    for (int i = 0; i < RING; i++)
+        rmd_atomic_init(&ring.cells[i], 0);
+    run_together((void (*const[])(void *)){ put_all, take_four, look_at_counts }, NULL, 3);
+    while (take_first())
+        ;
+    RMD_ASSERT(ring.taken == rmd_atomic_load(&ring.added, RMD_RELAXED));
+}
+
+PLANTED(exec_ring_head_before_empty, RMD_EXPLORE_ASSERTION)
+{
+    pass_through_ring(broken ? HEAD_BEFORE_EMPTY : RING_NO_FLAW);
+}
+
+PLANTED(exec_ring_head_relaxed, RMD_EXPLORE_ASSERTION, .memory = RMD_MEMORY_WEAK)
+{
+    pass_through_ring(broken ? HEAD_RELAXED : RING_NO_FLAW);
+}
+
+PLANTED(exec_ring_counted_after, RMD_EXPLORE_ASSERTION)
+{
+    pass_through_ring(broken ? COUNTED_AFTER : RING_NO_FLAW);
+}
+
 /* ---- the keeper of deadlines: see exec/deadlines.c ---- */
 
 enum { DUES = 2, HOUR_MS = 3600000 };
