@@ -49,12 +49,12 @@ uint64_t rmdi_future_next_ids(uint64_t n)
     return rmd_atomic_add(&last_id, n, RMD_RELAXED) + 1;
 }
 
-void rmdi_future_init(rmd_future *future, const rmdi_future_ops *ops, uint64_t id, void *ctx,
-                      unsigned refs, uint32_t flags)
+void rmdi_future_init(rmd_future *future, const rmdi_future_ops *ops, uint64_t id, unsigned refs,
+                      uint32_t flags)
 {
     RMD_PLAIN_WRITES(future, sizeof *future);
-    *future = (rmd_future){ .ops = ops, .ctx = ctx, .id = id };
-    rmd_atomic_init(&future->word, refs * RMDI_FUTURE_REF | flags);
+    *future = (rmd_future){ 0 };
+    rmdi_future_init_again(future, ops, id, refs, flags);
 }
 
 static void free_callbacks(rmd_future *future)
@@ -74,7 +74,8 @@ void rmdi_future_drop(rmd_future *future)
         before = rmd_atomic_sub(&future->word, RMDI_FUTURE_REF, RMD_ACQ_REL);
     if (before / RMDI_FUTURE_REF != 1)
         return;
-    free_callbacks(future);
+    if (before & RMDI_FUTURE_WAITED) /* else there never were any */
+        free_callbacks(future);
     future->ops->destroy(future);
 }
 
@@ -249,8 +250,8 @@ unsigned rmdi_future_publish(rmd_future *future, rmd_outcome outcome, int error)
 
 bool rmdi_future_end(rmd_future *future, rmd_outcome outcome, int error)
 {
-    unsigned left = future->group ? rmdi_group_leave(future, outcome, error)
-                                  : rmdi_future_publish(future, outcome, error);
+    unsigned left = rmdi_future_group(future) ? rmdi_group_leave(future, outcome, error)
+                                              : rmdi_future_publish(future, outcome, error);
     if (left & RMDI_LEFT_OURS)
         run_ours(future); /* without the group's lock: it may end others of the group */
     return left & RMDI_LEFT_ROUND;
@@ -518,7 +519,7 @@ int rmd_future_cancel(rmd_future *future)
 
 void *rmd_future_ctx(const rmd_future *future)
 {
-    return future ? future->ctx : NULL;
+    return future && future->ops->ctx ? future->ops->ctx(future) : NULL;
 }
 
 uint64_t rmd_future_id(const rmd_future *future)

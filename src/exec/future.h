@@ -27,6 +27,7 @@ typedef struct rmdi_future_ops {
      * has ended, and true. as_worker: only if that is a worker of its pool. */
     bool (*help)(rmd_future *future, bool as_worker);
     const char *(*name)(const rmd_future *future); /* constant */
+    void *(*ctx)(const rmd_future *future);        /* the user's; NULL: none has one */
     /* Of one that has ended, fills detail and attempt. */
     void (*describe)(const rmd_future *future, rmd_failure *failure);
     /* NULL: nothing. The future whose end a task that must not begin yet waits for; NULL: none. */
@@ -44,14 +45,15 @@ enum {
     RMDI_FUTURE_RUNNING = 1, /* claimed: by whoever runs it, or ends it otherwise */
     RMDI_FUTURE_ENDED = 2,
     RMDI_FUTURE_STATE = 3,
-    RMDI_FUTURE_OUTCOME = 1 << 2, /* three bits from here on: valid when it has ended */
-    RMDI_FUTURE_WAITED = 1 << 5,  /* somebody is in the lists, or may be */
-    RMDI_FUTURE_CANCEL = 1 << 6,  /* it was told to stop while it ran, by somebody */
-    RMDI_FUTURE_LATE = 1 << 7,    /* the same, by a limit */
-    RMDI_FUTURE_SEEN = 1 << 8,    /* somebody has asked what became of it */
-    RMDI_FUTURE_HELD = 1 << 9,    /* it must not begin yet */
-    RMDI_FUTURE_ROUND = 1 << 10,  /* its callbacks are being run, or will be */
-    RMDI_FUTURE_REF = 1 << 12,    /* one reference */
+    RMDI_FUTURE_OUTCOME = 1 << 2,  /* three bits from here on: valid when it has ended */
+    RMDI_FUTURE_WAITED = 1 << 5,   /* somebody is in the lists, or may be */
+    RMDI_FUTURE_CANCEL = 1 << 6,   /* it was told to stop while it ran, by somebody */
+    RMDI_FUTURE_LATE = 1 << 7,     /* the same, by a limit */
+    RMDI_FUTURE_SEEN = 1 << 8,     /* somebody has asked what became of it */
+    RMDI_FUTURE_HELD = 1 << 9,     /* it must not begin yet */
+    RMDI_FUTURE_ROUND = 1 << 10,   /* its callbacks are being run, or will be */
+    RMDI_FUTURE_GROUPED = 1 << 11, /* it is in a group */
+    RMDI_FUTURE_REF = 1 << 13,     /* one reference */
 };
 
 /* Something to be done at the end: a callback of the user's, or, for ours, in memory of ours. */
@@ -64,23 +66,42 @@ typedef struct rmdi_on_end {
     bool ours;              /* runs on the thread that ends it, at once: never blocks */
 } rmdi_on_end;
 
-/* Embedded in a kind's task, first. */
+/* Embedded in a kind's task, first. What is used only of those that are waited for, have callbacks,
+ * or are members of a group comes first, and takes a line of the cache; so a kind can put what it
+ * needs of every task beside the rest. */
 struct rmd_future {
+    rmdi_wait_list waits;   /* for the end; its brief lock guards `callbacks`, too */
+    rmdi_on_end *callbacks; /* ours first, then the user's in their order */
+    rmd_group *group;       /* valid with GROUPED: see rmdi_future_group() */
+    rmdi_link group_link;
+
     const rmdi_future_ops *ops;
     rmd_atomic(uint32_t) word;
-    int32_t error;        /* written before the end, then constant */
-    rmdi_wait_list waits; /* for the end; its brief lock guards `callbacks`, too */
+    int32_t error; /* written before the end, then constant */
     uint64_t id;
-    rmdi_on_end *callbacks; /* ours first, then the user's in their order */
-    void *ctx;
-    rmd_group *group; /* NULL: none */
-    rmdi_link group_link;
 };
 
 /* id: of rmdi_future_next_ids(). refs: 2 when the user has a handle, 1 when not. flags: 0, HELD, or
  * ROUND: a round of callbacks will come in any case. */
-void rmdi_future_init(rmd_future *future, const rmdi_future_ops *ops, uint64_t id, void *ctx,
-                      unsigned refs, uint32_t flags);
+void rmdi_future_init(rmd_future *future, const rmdi_future_ops *ops, uint64_t id, unsigned refs,
+                      uint32_t flags);
+/* The same in memory of which the first line is zeroed, or was another future's that has been
+ * destroyed: that line is left alone. */
+static inline void rmdi_future_init_again(rmd_future *future, const rmdi_future_ops *ops,
+                                          uint64_t id, unsigned refs, uint32_t flags)
+{
+    future->ops = ops;
+    future->id = id;
+    rmd_atomic_init(&future->word, refs * RMDI_FUTURE_REF | flags);
+}
+
+/* NULL: it is in none. */
+static inline rmd_group *rmdi_future_group(const rmd_future *future)
+{
+    /* Relaxed: it is constant when others know the task. */
+    bool grouped = rmd_atomic_load(&future->word, RMD_RELAXED) & RMDI_FUTURE_GROUPED;
+    return grouped ? future->group : NULL;
+}
 
 static inline void rmdi_future_hold(rmd_future *future)
 {

@@ -68,6 +68,9 @@ void rmdi_group_let_in(rmd_group *group, rmd_future *future)
 {
     RMD_PLAIN_WRITES(&group->members, sizeof group->members);
     future->group = group;
+    /* Relaxed: nobody else knows the task. */
+    uint32_t word = rmd_atomic_load(&future->word, RMD_RELAXED);
+    rmd_atomic_store(&future->word, word | RMDI_FUTURE_GROUPED, RMD_RELAXED);
     rmdi_list_append(&group->members, &future->group_link);
     group->special += future->ops->how_to_wait != NULL;
     group->census.submitted++;
@@ -97,7 +100,7 @@ void rmdi_group_undo(rmd_future *future)
     if (--group->census.queued == 0)
         rmdi_condition_notify_all(&group->changed);
     rmdi_lock_release(&group->lock);
-    future->group = NULL;
+    rmd_atomic_and(&future->word, ~(uint32_t)RMDI_FUTURE_GROUPED, RMD_RELAXED);
 }
 
 /* With the lock held. */

@@ -326,8 +326,7 @@ static int new_task(rmdi_programs *pool, const rmd_command *command, rmdi_task *
     }
     rmd_atomic_add(&pool->refs, 1, RMD_RELAXED);
     /* The keeper will come by for the callbacks of each. */
-    rmdi_future_init(&task->future, &future_ops, rmdi_future_next_ids(1), command->ctx, 2,
-                     RMDI_FUTURE_ROUND);
+    rmdi_future_init(&task->future, &future_ops, rmdi_future_next_ids(1), 2, RMDI_FUTURE_ROUND);
     task->pool = pool;
     task->account =
         (rmd_exit){ .detail = "", .status = -1, .submitted_ns = rmdi_clock_monotonic_ns() };
@@ -430,6 +429,11 @@ static uint64_t future_process(const rmd_future *future)
     return of_future(future)->pool->pool.process;
 }
 
+static void *future_ctx(const rmd_future *future)
+{
+    return of_future(future)->command.ctx;
+}
+
 static const char *future_name(const rmd_future *future)
 {
     return of_future(future)->command.name;
@@ -514,6 +518,7 @@ static const rmdi_future_ops future_ops = {
     .call_later = future_call_later,
     .how_to_wait = future_how_to_wait,
     .turn = future_turn,
+    .ctx = future_ctx,
     .name = future_name,
     .describe = future_describe,
     .exit = future_exit,

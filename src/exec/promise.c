@@ -101,7 +101,7 @@ int rmd_promise_open(rmd_promise **promise, rmd_future **future, const char *nam
         rmdi_free(p);
         return rmdi_fail_memory();
     }
-    rmdi_future_init(&p->future, &ops, rmdi_future_next_ids(1), NULL, 2, 0);
+    rmdi_future_init(&p->future, &ops, rmdi_future_next_ids(1), 2, 0);
     p->name = name ? name : "promise";
     *promise = p;
     *future = &p->future;

@@ -45,6 +45,7 @@ static void init(rmdi_threads *pool, const rmdi_pool_request *request)
     pool->threads_max = 2 * request->workers;
     rmd_atomic_init(&pool->refs, 1);
     rmdi_list_init(&pool->held);
+    rmdi_list_init(&pool->blocks);
     rmdi_list_init(&pool->to_call);
     rmdi_list_init(&pool->visits);
     rmdi_list_init(&pool->failed);

@@ -2,7 +2,8 @@
 /* The threads pool from inside.
  *
  *   threads.c         opening, closing, draining, freeing
- *   threads_task.c    a task: its memory, and what its future can do
+ *   threads_task.c    a task: what it consists of, and what its future can do
+ *   threads_memory.c  the memory of tasks, and of the pool
  *   threads_submit.c  from outside, from inside a task, and after another one's end
  *   threads_run.c     running one, and its end
  *   threads_worker.c  what a worker does all day; spare ones
@@ -38,17 +39,20 @@ typedef struct rmdi_threads rmdi_threads;
 enum {
     RMDI_BATCH_MAX = 32,   /* tasks that a worker takes from the injection queue at once */
     RMDI_LEAVING_MAX = 32, /* and that leave their group together */
-    RMDI_SPARES_MAX = 23,  /* and whose memory is given back together */
+    RMDI_SPARES_MAX = 7,   /* and whose memory is given back together */
     RMDI_OUTCOMES = RMD_OUTCOME_DEAD + 1,
     RMDI_OVERLOOKED_MAX = 64,
     RMDI_WORKER_NAME_MAX = 32,
 };
 
-/* Memory of tasks that is kept for the next ones. None where use after free is to be seen. */
+/* Memory of tasks that is kept for the next ones, and how many tasks are allocated at once. None,
+ * and one, where use after free is to be seen. */
 #if defined(RMD_EXPLORE) || defined(__SANITIZE_ADDRESS__)
 #define RMDI_TASKS_KEPT_MAX 0
+#define RMDI_BLOCK_TASKS    1
 #else
 #define RMDI_TASKS_KEPT_MAX 4096
+#define RMDI_BLOCK_TASKS    21
 #endif
 
 /* ---- tasks ---- */
@@ -60,47 +64,51 @@ typedef struct rmdi_encoded {
     unsigned char data[];
 } rmdi_encoded;
 
-/* At most 192 bytes: there may be millions. */
+/* At most 192 bytes: there may be millions. Three lines of the cache, of which a plain task fills
+ * the second, and its members of groups and those who wait for it the first; the last is for what
+ * few tasks have. These two are zeroed where they are not used: see threads_memory.c. */
 typedef struct rmdi_thread_task {
-    rmd_future future;  /* first */
-    rmdi_threads *pool; /* whose memory it holds */
-    rmdi_link link;     /* guarded by `out` of the injection: in its lists, or in `held`; after the
-                         * end, guarded by the lock of `failed`, in that; else zeroed */
+    rmd_future future; /* first; the end of it begins the second line */
+    rmdi_threads *pool;
     union {
         rmd_task_fn *fn;
         const rmd_function *function;
         struct rmdi_then *then;
+        struct rmdi_thread_task *next; /* not in use, in a block */
     };
     union {
         void *arg;
         rmdi_encoded *encoded;  /* of a call, until it has run */
         const rmd_value *value; /* then; NULL: none */
     };
-    rmd_context *context;           /* under which it runs; NULL: none */
-    const char *name;               /* NULL: the function's, or "task" */
-    const char *detail;             /* of its failure; NULL: none */
     rmd_atomic(rmdi_frame *) frame; /* where it runs: see rmdi_future_tell(); NULL: it does not */
-    struct rmdi_limits *limits;     /* NULL: none */
-    uint32_t attempt;               /* that runs, or ran last; 0: none */
     uint32_t place;                 /* in the injection's ring, if it is there */
     int8_t priority;                /* RMDI_PRIORITY_… */
     uint8_t body;                   /* rmdi_body */
-    bool held;                      /* guarded as link: it is in `held` */
-    bool handled;                   /* the user has a handle; constant */
-    bool failed;                    /* guarded by the lock of `failed`: it is in that */
-    bool ran;                       /* the body has been entered */
+    /* Written by who submits it, then by who has claimed it. */
+    bool handled : 1; /* the user has a handle; constant */
+    bool ran : 1;     /* the body has been entered */
+    bool cold : 1;    /* there is something in the third line */
+
+    rmdi_link link;             /* guarded by `out` of the injection: in its lists, or in `held`;
+                                 * after the end, guarded by the lock of `failed`, in that; else
+                                 * zeroed */
+    void *ctx;                  /* the user's */
+    rmd_context *context;       /* under which it runs; NULL: none */
+    const char *name;           /* NULL: the function's, or "task" */
+    const char *detail;         /* of its failure; NULL: none */
+    struct rmdi_limits *limits; /* NULL: none */
+    uint32_t attempt;           /* of one that failed, or has limits: the last; 0: none */
+    bool held;                  /* guarded as link: it is in `held` */
+    bool failed;                /* guarded by the lock of `failed`: it is in that */
+    uint8_t slot;               /* of its block; constant */
 } rmdi_thread_task;
 
-_Static_assert(sizeof(rmdi_thread_task) <= 192, "a task and its future");
+enum { RMDI_TASK_LINE = 64 };
 
-/* Memory of tasks that is kept for others: this lies in the first of it. */
-typedef struct rmdi_spares {
-    struct rmdi_spares *next;
-    size_t n; /* besides the first */
-    rmdi_thread_task *tasks[RMDI_SPARES_MAX - 1];
-} rmdi_spares;
-
-_Static_assert(sizeof(rmdi_spares) <= sizeof(rmdi_thread_task), "they lie in the first");
+_Static_assert(sizeof(rmdi_thread_task) == 3 * RMDI_TASK_LINE, "a task and its future");
+_Static_assert(offsetof(rmd_future, ops) == RMDI_TASK_LINE, "what is waited for, and grouped");
+_Static_assert(offsetof(rmdi_thread_task, link) == 2 * RMDI_TASK_LINE, "what few tasks have");
 
 /* ---- counting ---- */
 
@@ -159,15 +167,17 @@ struct rmdi_threads {
     rmdi_link held; /* tasks that must not begin yet; guarded by `out` of the injection */
     /* guarded by `in` of the injection: */
     rmdi_stock stock;
-    rmdi_spares *kept;           /* memory of tasks */
+    struct rmdi_spares *kept;    /* memory of tasks */
     rmd_atomic(uint32_t) closed; /* written with it; a hint without */
     rmdi_wait_list place;        /* submitters wait for it: see threads_submit.c */
     rmdi_spin place_spin;
 
     char line_2[RMDI_LINE_BYTES];
-    rmd_atomic(rmdi_spares *) freed; /* memory of tasks, pushed by all, taken away as a whole */
-    rmd_atomic(uint32_t) freed_len;  /* about */
-    rmd_atomic(uint32_t) refs; /* of its memory: the user's, and one for each memory of a task */
+    rmd_atomic(struct rmdi_spares *) freed; /* memory of tasks, pushed by all, taken as a whole */
+    rmd_atomic(uint32_t) freed_len;         /* about */
+    rmd_atomic(uint32_t) refs;              /* of its memory: the user's, and one of each block */
+    rmdi_brief blocks_brief;
+    rmdi_link blocks; /* guarded by it: of which some tasks are not in use */
 
     char line_3[RMDI_LINE_BYTES];
     rmdi_idle idle;
@@ -229,22 +239,34 @@ static inline rmdi_thread_task *rmdi_thread_task_of(const rmd_future *future)
     return RMDI_CONTAINER(future, rmdi_thread_task, future);
 }
 
-/* Memory for a task; NULL: there is none. With `in` of the injection held, from what is kept. */
-rmdi_thread_task *rmdi_task_from_kept(rmdi_threads *pool);
-/* Drops n references of the pool's memory. */
-void rmdi_threads_drop(rmdi_threads *pool, uint32_t n);
-/* The user gives up the pool. */
-void rmdi_threads_give_up(rmdi_threads *pool);
-/* Gives back what a worker keeps. */
-void rmdi_worker_give_spares(rmdi_worker *worker);
-/* Memory for a task, that was not there before. */
-rmdi_thread_task *rmdi_task_alloc(rmdi_threads *pool);
-/* An id for a new task. */
-uint64_t rmdi_threads_draw(rmdi_stock *stock);
+/* What is in its third line, or nothing. */
+static inline struct rmdi_limits *rmdi_task_limits(const rmdi_thread_task *task)
+{
+    return task->cold ? task->limits : NULL;
+}
 /* Takes it out of `held`, if it is there. With `out` of the injection held. */
 bool rmdi_task_unhold(rmdi_thread_task *task);
 /* Takes it out of the queue, if it is in it: a reference that the queue has had is dropped. */
 void rmdi_task_unqueue(rmdi_thread_task *task);
+
+/* ---- threads_memory.c ---- */
+
+/* Memory for a task; NULL: none is kept. With `in` of the injection held. */
+rmdi_thread_task *rmdi_task_from_kept(rmdi_threads *pool);
+/* Gets some to be kept; false: there is no memory. With no lock held. */
+bool rmdi_threads_get_memory(rmdi_threads *pool);
+/* A task is not in use any more, and its memory clean. */
+void rmdi_task_keep(rmdi_threads *pool, rmdi_thread_task *task);
+/* The same of one in a child process, where the pool is nobody's. */
+void rmdi_task_forget(rmdi_thread_task *task);
+/* Gives back what a worker keeps. */
+void rmdi_worker_give_spares(rmdi_worker *worker);
+/* Drops n references of the pool's memory. */
+void rmdi_threads_drop(rmdi_threads *pool, uint32_t n);
+/* The user gives up the pool. */
+void rmdi_threads_give_up(rmdi_threads *pool);
+/* An id for a new task. */
+uint64_t rmdi_threads_draw(rmdi_stock *stock);
 
 /* ---- threads_submit.c ---- */
 

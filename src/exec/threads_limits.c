@@ -68,11 +68,13 @@ int rmdi_limits_open(rmdi_thread_task *task, const rmd_limits *wanted)
     bool timed = wanted->queue_ms_max || wanted->run_ms_max || wanted->total_ms_max;
     /* Once armed, it can be armed again without fail. */
     int err = timed ? rmdi_deadlines_arm(&task->pool->deadlines, &l->due, some_day_ns, on_due) : 0;
-    if (err < 0)
+    if (err < 0) {
         rmdi_free(l);
-    else
-        task->limits = l;
-    return err;
+        return err;
+    }
+    task->cold = true;
+    task->limits = l;
+    return 0;
 }
 
 void rmdi_limits_free(limits *l)

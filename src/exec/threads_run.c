@@ -199,7 +199,7 @@ static void reset_token(rmd_future *future)
 /* May it be tried again? One that was told to stop by the limit of its attempt may. */
 static bool may_try_again(rmdi_thread_task *task)
 {
-    if (!task->limits || !rmdi_process_is(task->pool->pool.process) ||
+    if (!rmdi_task_limits(task) || !rmdi_process_is(task->pool->pool.process) ||
         !rmdi_limits_leave_another(task))
         return false;
     uint32_t told = rmd_atomic_load(&task->future.word, RMD_RELAXED) & TOLD;
@@ -221,10 +221,12 @@ static int attempts(rmdi_thread_task *task, rmdi_frame *frame, const rmd_value *
 {
     int code;
     do {
-        frame->attempt = ++task->attempt;
+        frame->attempt++;
         rmdi_self_now()->stop = &frame->stop; /* whatever the attempt before has left */
-        if (task->limits)
+        if (rmdi_task_limits(task)) {
+            task->attempt = frame->attempt;
             rmdi_limits_attempt(task);
+        }
         code = attempt(task, frame, value);
     } while (code < 0 && may_try_again(task));
     return code;
@@ -262,7 +264,7 @@ void rmdi_worker_flush(rmdi_worker *worker)
  * told before others of the same group have ended here, too. */
 static bool leaves_later(rmdi_thread_task *task, rmdi_worker *worker, bool on_top)
 {
-    return on_top && worker && task->future.group && !task->handled &&
+    return on_top && worker && rmdi_future_group(&task->future) && !task->handled &&
            (!worker->leaving || worker->leavers[0]->group == task->future.group) &&
            worker->leaving < RMDI_LEAVING_MAX;
 }
@@ -280,7 +282,7 @@ static void end(rmdi_thread_task *task, rmd_outcome outcome, int error, rmdi_wor
 {
     rmdi_threads *pool = task->pool;
     rmd_future *future = &task->future;
-    if (outcome != RMD_OUTCOME_OK && outcome != RMD_OUTCOME_CANCELLED && !future->group)
+    if (outcome != RMD_OUTCOME_OK && outcome != RMD_OUTCOME_CANCELLED && !rmdi_future_group(future))
         rmdi_failed_add(task);
     RMDI_TALLY(pool, worker, ended[outcome], 1);
     if (leaves_later(task, worker, on_top)) {
@@ -301,8 +303,8 @@ static void end(rmdi_thread_task *task, rmd_outcome outcome, int error, rmdi_wor
     rmdi_threads_tell_finished(pool);
 }
 
-/* What it needed to run, and its account. */
-static void conclude(rmdi_thread_task *task, const rmd_value *value, rmd_outcome outcome)
+/* What few tasks have. */
+static void conclude_cold(rmdi_thread_task *task)
 {
     if (task->limits)
         rmdi_limits_end(task);
@@ -310,13 +312,30 @@ static void conclude(rmdi_thread_task *task, const rmd_value *value, rmd_outcome
         rmd_context_free(task->context);
         task->context = NULL;
     }
+}
+
+/* What it needed to run, and its account. */
+static void conclude(rmdi_thread_task *task, const rmdi_frame *frame, const rmd_value *value,
+                     rmd_outcome outcome)
+{
+    if (task->cold)
+        conclude_cold(task);
     if (task->body == RMDI_BODY_CALL) {
         rmdi_free(task->encoded);
         task->value = value;
         task->ran = true;
     }
-    if (outcome != RMD_OUTCOME_OK)
+    if (outcome != RMD_OUTCOME_OK) {
+        task->cold = true;
+        task->attempt = frame->attempt;
         task->detail = rmdi_failure_take(rmd_error_detail());
+    }
+}
+
+/* Those it was submitted under. */
+static const rmd_binding *bindings_of(const rmdi_thread_task *task)
+{
+    return task->cold && task->context ? task->context->innermost : NULL;
 }
 
 bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top)
@@ -339,7 +358,7 @@ bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top)
     RMDI_TALLY(pool, worker, begun, 1);
     self->frame = &frame;
     self->stop = &frame.stop;
-    const rmd_binding *bound = rmdi_bindings_swap(task->context ? task->context->innermost : NULL);
+    const rmd_binding *bound = rmdi_bindings_swap(bindings_of(task));
     set_frame(task, &frame);
     int code = attempts(task, &frame, &value);
     rmdi_bindings_swap(bound);
@@ -349,7 +368,7 @@ bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top)
         return false;
     rmd_outcome outcome = outcome_of(task, &code);
     leave_frame(pool, worker, &visit, before);
-    conclude(task, value, outcome);
+    conclude(task, &frame, value, outcome);
     end(task, outcome, code, worker, on_top);
     return !on_top || rmdi_process_is(pool->pool.process);
 }
@@ -359,8 +378,9 @@ void rmdi_task_end_unstarted(rmdi_thread_task *task, rmd_outcome outcome, int er
 {
     rmdi_worker *worker = rmdi_worker_here(task->pool);
     RMDI_TALLY(task->pool, worker, begun, 1);
-    if (task->limits)
+    if (rmdi_task_limits(task))
         rmdi_limits_end(task);
+    task->cold = true;
     task->detail = rmdi_failure_take(detail);
     end(task, outcome, error, worker, false);
 }

@@ -33,7 +33,7 @@
 #ifdef RMD_EXPLORE
 enum { PLACE_PAUSES = 1, PLACE_YIELDS = 1 };
 #else
-enum { PLACE_PAUSES = 256, PLACE_YIELDS = 4 };
+enum { PLACE_PAUSES = 64, PLACE_YIELDS = 4 };
 #endif
 
 /* ---- how full ---- */
@@ -177,33 +177,36 @@ static void fill(rmdi_threads *pool, rmdi_thread_task *task, uint64_t id, const 
                  uint32_t flags)
 {
     const rmd_task_options *options = p->options;
-    RMD_PLAIN_WRITES(task, sizeof *task);
-    rmdi_future_init(&task->future, &rmdi_thread_task_ops, id, options->ctx, p->handled ? 2 : 1,
-                     flags);
+    RMD_PLAIN_WRITES(&task->future.ops, RMDI_TASK_LINE);
+    rmdi_future_init_again(&task->future, &rmdi_thread_task_ops, id, p->handled ? 2 : 1, flags);
     task->pool = pool;
     task->fn = p->fn;
     task->arg = p->arg;
-    task->context = p->context;
-    task->name = options->name;
-    task->detail = NULL;
     rmd_atomic_init(&task->frame, NULL);
-    task->limits = NULL;
-    task->attempt = 0;
     task->priority = (int8_t)(options->priority + 1);
     task->body = (uint8_t)p->body;
-    task->link = (rmdi_link){ 0 };
-    task->held = task->failed = task->ran = false;
     task->handled = p->handled;
+    task->ran = false;
+    task->cold = p->context || options->ctx || options->name;
+    if (task->cold) {
+        task->ctx = options->ctx;
+        task->context = p->context;
+        task->name = options->name;
+    }
 }
 
 /* Memory for one, and its number; NULL: there is none. */
 static rmdi_thread_task *new_memory(rmdi_threads *pool, uint64_t *id)
 {
-    rmdi_brief_enter(&pool->injection.in);
-    *id = rmdi_threads_draw(&pool->stock);
-    rmdi_thread_task *task = rmdi_task_from_kept(pool);
-    rmdi_brief_leave(&pool->injection.in);
-    return task ? task : rmdi_task_alloc(pool);
+    rmdi_thread_task *task;
+    do {
+        rmdi_brief_enter(&pool->injection.in);
+        task = rmdi_task_from_kept(pool);
+        if (task)
+            *id = rmdi_threads_draw(&pool->stock);
+        rmdi_brief_leave(&pool->injection.in);
+    } while (!task && rmdi_threads_get_memory(pool));
+    return task;
 }
 
 /* Makes one that nobody knows yet. NULL: no memory, and the plan's parts are the caller's. */
@@ -268,39 +271,18 @@ static int look_for_room(rmdi_threads *pool, bool inside, const rmd_task_options
 
 /* ---- one from outside: in one section of the lock ---- */
 
-/* Memory, with the queue entered; NULL, with it left, when it had to be asked for: then *fresh is
- * it, to be brought along the next time, or NULL. */
-static rmdi_thread_task *memory_here(rmdi_threads *pool, const rmd_task_options *options,
-                                     rmdi_thread_task **fresh)
+/* As look_for_room(); 0: *task is in the queue, or NULL, as no memory is kept. */
+static int try_plain(rmdi_threads *pool, const plan *p, rmdi_thread_task **task)
 {
-    rmdi_thread_task *task = *fresh;
-    *fresh = NULL;
-    if (task || (task = rmdi_task_from_kept(pool)))
-        return task;
-    leave_queue(pool, options);
-    *fresh = rmdi_task_alloc(pool);
-    return NULL;
-}
-
-/* As look_for_room(), or RMD_ENOMEM; 0: *task is in the queue. */
-static int try_plain(rmdi_threads *pool, const plan *p, rmdi_thread_task **task,
-                     rmdi_thread_task **fresh)
-{
-    do {
-        enter_queue(pool, p->options);
-        int err = look_for_room(pool, false, p->options);
-        if (err < 0) {
-            leave_queue(pool, p->options);
-            return err;
-        }
-        *task = memory_here(pool, p->options, fresh);
-        if (!*task && !*fresh)
-            return rmdi_fail_memory();
-    } while (!*task);
-    fill(pool, *task, rmdi_threads_draw(&pool->stock), p, 0);
-    append(pool, *task, p->options);
+    enter_queue(pool, p->options);
+    int err = look_for_room(pool, false, p->options);
+    *task = err == 0 ? rmdi_task_from_kept(pool) : NULL;
+    if (*task) {
+        fill(pool, *task, rmdi_threads_draw(&pool->stock), p, 0);
+        append(pool, *task, p->options);
+    }
     leave_queue(pool, p->options);
-    return 0;
+    return err;
 }
 
 /* When there was no room: waits for it (0: try again), or says why not. */
@@ -324,22 +306,20 @@ static rmd_deadline deadline_of(const rmd_task_options *options)
 /* A submitter that was woken for room and does not need it, or that leaves some, passes it on. */
 static int submit_plain(rmdi_threads *pool, const plan *p, rmdi_thread_task **task)
 {
-    rmdi_thread_task *fresh = NULL;
     rmd_deadline deadline = RMD_FOREVER;
     bool waited = false;
     int err;
-    while ((err = try_plain(pool, p, task, &fresh)) < 0 && err != RMD_ENOMEM) {
-        if (!waited)
-            deadline = deadline_of(p->options);
-        waited = true;
-        err = after_full(pool, err, deadline);
-        if (err < 0)
-            break;
-    }
-    if (fresh) {
-        rmdi_free(fresh);
-        rmdi_threads_drop(pool, 1);
-    }
+    do {
+        err = try_plain(pool, p, task);
+        if (err == 0 && !*task && !rmdi_threads_get_memory(pool))
+            err = rmdi_fail_memory();
+        else if (err < 0) {
+            if (!waited)
+                deadline = deadline_of(p->options);
+            waited = true;
+            err = after_full(pool, err, deadline);
+        }
+    } while (err == 0 && !*task);
     if (waited && !is_full(pool))
         rmdi_threads_tell_room(pool);
     return err;
@@ -447,11 +427,12 @@ static void run_in_place(rmdi_threads *pool, rmdi_thread_task *task)
  * stays the caller's. */
 static void refuse(rmdi_thread_task *task, const plan *p, unsigned references)
 {
-    if (task->future.group)
+    if (rmdi_future_group(&task->future))
         rmdi_group_undo(&task->future);
     task->context = NULL;
     if (p->body != RMDI_BODY_POINTER) {
         task->body = RMDI_BODY_POINTER;
+        task->cold = true;
         task->name = "refused"; /* not the function's */
     }
     while (references-- > 0)
@@ -479,7 +460,7 @@ static int submit_held(rmdi_threads *pool, const plan *p, bool always, rmdi_thre
     *out = task;
     if (err == 0 && !rmdi_future_offer(&task->future))
         end_told(task);
-    else if (task->limits)
+    else if (rmdi_task_limits(task))
         rmdi_limits_begin(task); /* not before: a due that finds it claimed is lost */
     return err;
 }
@@ -578,14 +559,12 @@ typedef struct batch {
 static size_t take_memory(rmdi_threads *pool, rmdi_thread_task **memory, uint64_t *ids, size_t n)
 {
     size_t got = 0;
-    rmdi_brief_enter(&pool->injection.in);
-    for (size_t i = 0; i < n; i++)
-        ids[i] = rmdi_threads_draw(&pool->stock);
-    while (got < n && (memory[got] = rmdi_task_from_kept(pool)))
-        got++;
-    rmdi_brief_leave(&pool->injection.in);
-    while (got < n && (memory[got] = rmdi_task_alloc(pool)))
-        got++;
+    do {
+        rmdi_brief_enter(&pool->injection.in);
+        while (got < n && (memory[got] = rmdi_task_from_kept(pool)))
+            ids[got++] = rmdi_threads_draw(&pool->stock);
+        rmdi_brief_leave(&pool->injection.in);
+    } while (got < n && rmdi_threads_get_memory(pool));
     return got;
 }
 

@@ -295,8 +295,8 @@ static void retire_if_too_many(rmdi_worker *worker)
 static bool run(rmdi_worker *worker, rmdi_thread_task *task)
 {
     bool ours = true;
-    if (worker->leaving &&
-        (worker->leaving == RMDI_LEAVING_MAX || worker->leavers[0]->group != task->future.group))
+    if (worker->leaving && (worker->leaving == RMDI_LEAVING_MAX ||
+                            worker->leavers[0]->group != rmdi_future_group(&task->future)))
         rmdi_worker_flush(worker);
     if (rmdi_future_claim(&task->future, false))
         ours = rmdi_task_run(task, worker, true);

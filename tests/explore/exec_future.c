@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 /* A mark of the harness in the word: the frame is known. */
-enum { FRAMED = 1 << 11 };
+enum { FRAMED = 1 << 12 };
 
 /* ---- a kind of future ---- */
 
@@ -21,7 +21,8 @@ static const int cause = -1001; /* with which it ends */
 typedef struct thing {
     rmd_future future; /* first */
     rmd_stop *stop;    /* of whoever runs it, on its stack */
-    int result;        /* written by it, nothing but its end guards it */
+    void *ctx;
+    int result; /* written by it, nothing but its end guards it */
     rmd_atomic(int) begun, ends, calls, told;
 } thing;
 
@@ -67,6 +68,11 @@ static bool call_later(rmd_future *future)
     return false;
 }
 
+static void *ctx_of(const rmd_future *future)
+{
+    return of(future)->ctx;
+}
+
 static const char *name_of(const rmd_future *future)
 {
     (void)future;
@@ -89,6 +95,7 @@ static const rmdi_future_ops ops = {
     .process = process,
     .cancel = cancel,
     .call_later = call_later,
+    .ctx = ctx_of,
     .name = name_of,
     .describe = describe,
     .destroy = destroy,
@@ -99,7 +106,7 @@ static thing *new_thing_with(uint32_t flags)
     thing *t = calloc(1, sizeof *t);
     if (!t)
         return NULL;
-    rmdi_future_init(&t->future, &ops, rmdi_future_next_ids(1), NULL, 2, flags);
+    rmdi_future_init(&t->future, &ops, rmdi_future_next_ids(1), 2, flags);
     rmd_atomic_init(&destroyed, 0);
     return t;
 }
@@ -535,7 +542,7 @@ HARNESS(future_callback_in_an_executor)
     rmd_executor *executor;
     rmd_executor_options options = { .size = sizeof options, .posts_max = 1 };
     RMD_ASSERT(rmd_executor_open(&executor, &options) == 0);
-    b.t->future.ctx = executor;
+    b.t->ctx = executor;
     rmdi_future_hold(&b.t->future);
     crew_add(&all, bring_posted, &b, "brings");
     crew_add(&all, run_thing, b.t, "runs");
