@@ -46,6 +46,15 @@ static const char *read_proc(pid_t pid, const char *file)
     return text;
 }
 
+/* It blocks signals before it does anything else, when all that its execution opens is closed. */
+static void await_start(pid_t pid)
+{
+    rmd_deadline limit = soon();
+    while (!strstr(read_proc(pid, "status"), "SigBlk:\tfffffffe7ffbfeff") &&
+           !rmd_deadline_passed(limit))
+        sched_yield();
+}
+
 TEST(the_guard_stands_apart_and_cannot_be_taken_for_a_task)
 {
     char path[64], value[64];
@@ -54,8 +63,7 @@ TEST(the_guard_stands_apart_and_cannot_be_taken_for_a_task)
     CHECK_INT(extra, >=, 0);
     REQUIRE(rmdi_guard_hold() == 0);
     pid_t pid = rmdi_guard_pid();
-    while (!*read_proc(pid, "cmdline"))
-        sched_yield(); /* it is just being executed */
+    await_start(pid);
     CHECK_EQ(getsid(pid), pid);
     CHECK_EQ(rmdi_procfs_environment(pid, "REMUDA_ATTEMPT_ID", value, sizeof value), 0);
     CHECK_STR(read_proc(pid, "cmdline"), "rmd:guard");
@@ -69,11 +77,7 @@ TEST(signals_to_the_guard_do_not_end_it)
     REQUIRE(rmdi_guard_hold() == 0);
     pid_t pid = rmdi_guard_pid();
     int guard = hold_process(pid);
-    /* It blocks them before it does anything else; give it the time to begin. */
-    rmd_deadline limit = soon();
-    while (!strstr(read_proc(pid, "status"), "SigBlk:\tfffffffe7ffbfeff") &&
-           !rmd_deadline_passed(limit))
-        sched_yield();
+    await_start(pid);
     for (int signal = 1; signal < 32; signal++)
         if (signal != SIGKILL && signal != SIGSTOP)
             kill(pid, signal);
