@@ -3,11 +3,14 @@
 #ifndef RMDI_EXEC_IDLE_H
 #define RMDI_EXEC_IDLE_H
 
+#include "sync/queue.h" /* for RMDI_LINE_BYTES */
 #include "sync/waiter.h"
 
 /* Zeroed: nobody sleeps, nobody searches. */
 typedef struct rmdi_idle {
     rmdi_wait_list sleepers;
+    char line
+        [RMDI_LINE_BYTES]; /* it changes far more seldom than the next, and both are read by all */
     rmd_atomic(uint32_t) searching; /* who is awake, looks for work and has found none yet, and who
                                      * has been woken to do so */
 } rmdi_idle;

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* How the two ends agree
  * ----------------------
- * A cell belongs to those who put while it is NULL and its position is less than `head` and the
- * length of the ring, else to those who take. It is filled by a release, and emptied before `head`
- * is moved on by a release, which the putter acquires before it fills it again. So an end needs the
- * other one's position only when it seems to be at its own: `seen_head` and `seen_gone` are what
- * was read last, and both only grow.
+ * A cell holds the address of a link, and in its lowest bit whether it was put there in an even or
+ * in an odd lap; so it says by itself whether it is filled for a position, and is not emptied. It
+ * belongs to those who take from when it is filled, by a release, until `head` is moved past it, by
+ * a release, which the putter acquires before it fills it again. So an end needs the other one's
+ * position only when it seems to be at its own: `seen_head` and `seen_gone` are what was read last,
+ * and both only grow.
  *
- * `added` is counted before the cell is filled, and `gone` after it has been emptied, by a release;
- * who acquires `gone` and then reads `added` never finds fewer added than gone. */
+ * What has been taken is still said to be there until whoever takes it has put it where others find
+ * it (rmdi_injection_took()). So who looks, without a lock, first here and then there, misses
+ * nothing, as long as he does not take "not filled" for the truth when `head` moved meanwhile.
+ *
+ * `added` is counted before the cell is filled, and `gone` after it was taken, by a release; who
+ * acquires `gone` and then reads `added` never finds fewer added than gone. */
 #include "exec/injection.h"
 
 #include "base/alloc.h"
@@ -34,11 +39,6 @@ void rmdi_injection_free(rmdi_injection *injection)
     rmdi_free(injection->ring);
 }
 
-static rmd_atomic(rmdi_link *) *cell(const rmdi_injection *injection, uint64_t place)
-{
-    return &injection->ring[place & injection->mask];
-}
-
 /* How many are in the list of that priority. */
 static rmd_atomic(uint32_t) *len_of(rmdi_injection *injection, unsigned priority)
 {
@@ -55,108 +55,91 @@ uint32_t rmdi_injection_normal(const rmdi_injection *injection)
     return rmd_atomic_load(&injection->added, RMD_RELAXED) - gone;
 }
 
+static bool is_filled(const rmdi_injection *injection, uint64_t place, uintptr_t value)
+{
+    return (value & 1) == rmdi_injection_lap(injection, place);
+}
+
+static bool has_in_ring(const rmdi_injection *injection)
+{
+    uint64_t before, head = rmd_atomic_load(&injection->head, RMD_ACQUIRE);
+    do {
+        /* Acquire: `head` is read again after it. */
+        uintptr_t value = rmd_atomic_load(rmdi_injection_cell(injection, head), RMD_ACQUIRE);
+        if (is_filled(injection, head, value))
+            return true;
+        before = head;
+        head = rmd_atomic_load(&injection->head, RMD_ACQUIRE);
+    } while (head != before);
+    return false;
+}
+
 bool rmdi_injection_has(const rmdi_injection *injection, unsigned priority)
 {
-    /* Relaxed: who must not miss it passes a fence (idle.c). */
+    /* Acquire: what was taken is seen where it has been put. (That it was added: who must not miss
+     * that passes a fence, see idle.c.) */
     if (priority == RMDI_PRIORITY_HIGH)
-        return rmd_atomic_load(&injection->high, RMD_RELAXED);
+        return rmd_atomic_load(&injection->high, RMD_ACQUIRE);
     if (priority == RMDI_PRIORITY_LOW)
-        return rmd_atomic_load(&injection->low, RMD_RELAXED);
-    uint64_t head = rmd_atomic_load(&injection->head, RMD_RELAXED);
-    return rmd_atomic_load(cell(injection, head), RMD_RELAXED) ||
-           rmd_atomic_load(&injection->listed, RMD_RELAXED);
+        return rmd_atomic_load(&injection->low, RMD_ACQUIRE);
+    return has_in_ring(injection) || rmd_atomic_load(&injection->listed, RMD_ACQUIRE);
 }
 
 /* ---- with `in` held ---- */
-
-/* At most so many are there. */
-static uint32_t upper_bound(const rmdi_injection *injection)
-{
-    return rmd_atomic_load(&injection->added, RMD_RELAXED) - RMD_PLAIN(injection->seen_gone) +
-           rmdi_injection_others(injection);
-}
 
 /* So many are there. It costs the line of those who take, so this is asked seldom. */
 static uint32_t count_all(rmdi_injection *injection)
 {
     /* Relaxed: only the number counts. */
     RMD_PLAIN_SET(injection->seen_gone, rmd_atomic_load(&injection->gone, RMD_RELAXED));
-    return upper_bound(injection);
+    return rmdi_injection_at_most(injection);
 }
 
-bool rmdi_injection_is_below(rmdi_injection *injection, uint32_t max)
+uint32_t rmdi_injection_room(rmdi_injection *injection, uint32_t max, uint32_t wanted)
 {
-    return upper_bound(injection) < max || count_all(injection) < max;
+    uint32_t n = rmdi_injection_at_most(injection);
+    if (n > max || max - n < wanted)
+        n = count_all(injection);
+    uint32_t room = n < max ? max - n : 0;
+    return room < wanted ? room : wanted;
 }
 
-static void note_most(rmdi_injection *injection)
+void rmdi_injection_note_more(rmdi_injection *injection)
 {
-    uint32_t most = RMD_PLAIN(injection->most);
-    if (upper_bound(injection) <= most)
-        return;
     uint32_t n = count_all(injection);
-    if (n > most)
+    if (n > RMD_PLAIN(injection->most))
         RMD_PLAIN_SET(injection->most, n);
 }
 
-static bool ring_is_full(rmdi_injection *injection)
+bool rmdi_injection_ring_is_full(rmdi_injection *injection)
 {
-    uint64_t tail = RMD_PLAIN(injection->tail);
-    if (tail - RMD_PLAIN(injection->seen_head) <= injection->mask)
-        return false;
     /* Acquire: the cells before it are empty. */
     RMD_PLAIN_SET(injection->seen_head, rmd_atomic_load(&injection->head, RMD_ACQUIRE));
-    return tail - RMD_PLAIN(injection->seen_head) > injection->mask;
-}
-
-static void count_added(rmdi_injection *injection)
-{
-    uint32_t added = rmd_atomic_load(&injection->added, RMD_RELAXED) + 1;
-    rmd_atomic_store(&injection->added, added, RMD_RELAXED);
-}
-
-/* False: to the list, as it is full, or those in the list came earlier. (Only with `in` held there
- * come more.) */
-static bool put_into_ring(rmdi_injection *injection, rmdi_link *link, uint32_t *place)
-{
-    if (rmd_atomic_load(&injection->listed, RMD_RELAXED) || ring_is_full(injection))
-        return false;
-    uint64_t tail = RMD_PLAIN(injection->tail);
-    *place = (uint32_t)tail;
-    count_added(injection);
-    /* Release: the task, its place, and that it was counted. */
-    rmd_atomic_store(cell(injection, tail), link, RMD_RELEASE);
-    RMD_PLAIN_SET(injection->tail, tail + 1);
-    return true;
+    return RMD_PLAIN(injection->tail) - RMD_PLAIN(injection->seen_head) > injection->mask;
 }
 
 static void put_into_list(rmdi_injection *injection, rmdi_link *link, unsigned priority)
 {
     rmd_atomic(uint32_t) *len = len_of(injection, priority);
     if (priority == RMDI_PRIORITY_NORMAL)
-        count_added(injection);
+        rmdi_injection_count_added(injection);
     RMD_PLAIN_WRITES(&injection->lists[priority], sizeof *injection->lists);
     rmdi_list_append(&injection->lists[priority], link);
     rmd_atomic_store(len, rmd_atomic_load(len, RMD_RELAXED) + 1, RMD_RELAXED);
 }
 
-void rmdi_injection_add(rmdi_injection *injection, rmdi_link *link, uint32_t *place,
-                        unsigned priority)
+void rmdi_injection_add_to_list(rmdi_injection *injection, rmdi_link *link, unsigned priority)
 {
-    if (priority != RMDI_PRIORITY_NORMAL || !put_into_ring(injection, link, place)) {
-        rmdi_brief_enter(&injection->out);
-        put_into_list(injection, link, priority);
-        rmdi_brief_leave(&injection->out);
-    }
-    note_most(injection);
+    rmdi_brief_enter(&injection->out);
+    put_into_list(injection, link, priority);
+    rmdi_brief_leave(&injection->out);
 }
 
-void rmdi_injection_add_here(rmdi_injection *injection, rmdi_link *link, uint32_t *place,
+void rmdi_injection_add_here(rmdi_injection *injection, rmdi_link *link, uint16_t *place,
                              unsigned priority)
 {
-    if (priority != RMDI_PRIORITY_NORMAL || !put_into_ring(injection, link, place))
+    if (priority != RMDI_PRIORITY_NORMAL || !rmdi_injection_put(injection, link, place))
         put_into_list(injection, link, priority);
-    note_most(injection);
 }
 
 /* ---- with `out` held ---- */
@@ -166,39 +149,31 @@ static uint64_t own_head(const rmdi_injection *injection)
     return rmd_atomic_load(&injection->head, RMD_RELAXED);
 }
 
-static void count_gone(rmdi_injection *injection, uint32_t n)
+/* What lies at a place, or a hole; NULL: nothing does. */
+static rmdi_link *look_at(const rmdi_injection *injection, uint64_t place)
 {
-    /* Release: see above. */
-    rmd_atomic_store(&injection->gone, rmd_atomic_load(&injection->gone, RMD_RELAXED) + n,
-                     RMD_RELEASE);
+    /* Acquire: what the submitter has written. */
+    uintptr_t value = rmd_atomic_load(rmdi_injection_cell(injection, place), RMD_ACQUIRE);
+    return is_filled(injection, place, value) ? (rmdi_link *)(value & ~(uintptr_t)1) : NULL;
 }
 
 /* Nothing of the tasks is touched. */
 static unsigned take_from_ring(rmdi_injection *injection, rmdi_link **links, unsigned n)
 {
     unsigned taken = 0;
-    uint64_t head = own_head(injection), first = head;
-    while (taken < n) {
-        rmd_atomic(rmdi_link *) *at = cell(injection, head);
-        rmdi_link *link = rmd_atomic_load(at, RMD_ACQUIRE); /* what the submitter has written */
-        if (!link)
-            break;
-        rmd_atomic_store(at, NULL, RMD_RELAXED);
-        head++;
+    uint64_t head = own_head(injection);
+    for (rmdi_link *link; taken < n && (link = look_at(injection, head)); head++)
         if (link != &hole)
             links[taken++] = link;
-    }
-    if (head != first)
-        rmd_atomic_store(&injection->head, head, RMD_RELEASE); /* that the cells are empty */
+    RMD_PLAIN_SET(injection->next_head, head);
     return taken;
 }
 
 static void take_out(rmdi_injection *injection, rmdi_link *link, unsigned priority)
 {
-    rmd_atomic(uint32_t) *len = len_of(injection, priority);
+    RMD_PLAIN_WRITES(&injection->lists[priority], sizeof *injection->lists);
     rmdi_list_remove(link);
-    *link = (rmdi_link){ 0 }; /* says that it has been taken */
-    rmd_atomic_store(len, rmd_atomic_load(len, RMD_RELAXED) - 1, RMD_RELAXED);
+    *link = (rmdi_link){ 0 }; /* says that it is in none */
 }
 
 static unsigned take_from_list(rmdi_injection *injection, unsigned priority, rmdi_link **links,
@@ -206,7 +181,6 @@ static unsigned take_from_list(rmdi_injection *injection, unsigned priority, rmd
 {
     unsigned taken = 0;
     rmdi_link *list = &injection->lists[priority];
-    RMD_PLAIN_WRITES(list, sizeof *list);
     for (; taken < n && !rmdi_list_empty(list); taken++) {
         links[taken] = list->next;
         take_out(injection, links[taken], priority);
@@ -217,29 +191,52 @@ static unsigned take_from_list(rmdi_injection *injection, unsigned priority, rmd
 unsigned rmdi_injection_take(rmdi_injection *injection, unsigned priority, rmdi_link **links,
                              unsigned n)
 {
-    bool normal = priority == RMDI_PRIORITY_NORMAL;
-    unsigned taken = normal ? take_from_ring(injection, links, n) : 0;
-    if (taken < n)
-        taken += take_from_list(injection, priority, links + taken, n - taken);
-    if (normal && taken)
-        count_gone(injection, taken);
-    return taken;
+    unsigned taken = priority == RMDI_PRIORITY_NORMAL ? take_from_ring(injection, links, n) : 0;
+    unsigned listed = taken < n ? take_from_list(injection, priority, links + taken, n - taken) : 0;
+    RMD_PLAIN_SET(injection->taken, taken + listed);
+    RMD_PLAIN_SET(injection->taken_listed, listed);
+    return taken + listed;
 }
 
-bool rmdi_injection_remove(rmdi_injection *injection, rmdi_link *link, uint32_t place,
+/* n have left the list of that priority, or all that there is of it. Release: where they are. */
+static void count_left(rmdi_injection *injection, unsigned priority, uint32_t n, uint32_t listed)
+{
+    rmd_atomic(uint32_t) *len = len_of(injection, priority);
+    if (listed)
+        rmd_atomic_store(len, rmd_atomic_load(len, RMD_RELAXED) - listed, RMD_RELEASE);
+    if (priority == RMDI_PRIORITY_NORMAL)
+        rmd_atomic_store(&injection->gone, rmd_atomic_load(&injection->gone, RMD_RELAXED) + n,
+                         RMD_RELEASE);
+}
+
+void rmdi_injection_took(rmdi_injection *injection, unsigned priority)
+{
+    if (priority == RMDI_PRIORITY_NORMAL)
+        /* Release: that its cells were read, and where it is now. */
+        rmd_atomic_store(&injection->head, RMD_PLAIN(injection->next_head), RMD_RELEASE);
+    count_left(injection, priority, RMD_PLAIN(injection->taken),
+               RMD_PLAIN(injection->taken_listed));
+}
+
+/* Is it in the ring, where it was put? What was taken stays in its cell, behind the head. */
+static bool is_in_ring(const rmdi_injection *injection, const rmdi_link *link, uint16_t place)
+{
+    uint16_t ahead = (uint16_t)(place - own_head(injection));
+    return ahead <= injection->mask && look_at(injection, own_head(injection) + ahead) == link;
+}
+
+bool rmdi_injection_remove(rmdi_injection *injection, rmdi_link *link, uint16_t place,
                            unsigned priority)
 {
-    rmd_atomic(rmdi_link *) *at = cell(injection, place);
-    if (rmd_atomic_load(at, RMD_RELAXED) == link) {
-        rmd_atomic_store(at, &hole, RMD_RELAXED); /* with `out`, as whoever takes it */
-    } else {
-        if (!link->next)
-            return false;
-        RMD_PLAIN_WRITES(&injection->lists[priority], sizeof *injection->lists);
+    bool listed = link->next != NULL;
+    if (listed)
         take_out(injection, link, priority);
-    }
-    if (priority == RMDI_PRIORITY_NORMAL)
-        count_gone(injection, 1);
+    else if (is_in_ring(injection, link, place)) /* relaxed: with `out`, as whoever takes it */
+        rmd_atomic_store(rmdi_injection_cell(injection, place),
+                         (uintptr_t)&hole | rmdi_injection_lap(injection, place), RMD_RELAXED);
+    else
+        return false;
+    count_left(injection, priority, 1, listed);
     return true;
 }
 
@@ -247,16 +244,11 @@ rmdi_link *rmdi_injection_find(const rmdi_injection *injection, unsigned priorit
                                bool (*wanted)(const rmdi_link *link, const void *ctx),
                                const void *ctx)
 {
-    rmdi_link *link = NULL;
-    uint64_t first = own_head(injection);
-    uint64_t end = priority == RMDI_PRIORITY_NORMAL ? first + injection->mask + 1 : first;
-    for (uint64_t at = first; at != end; at++) {
-        link = rmd_atomic_load(cell(injection, at), RMD_ACQUIRE); /* as one that takes it */
-        if (!link)
-            break;
+    rmdi_link *link;
+    uint64_t at = own_head(injection), end = at + injection->mask + 1;
+    for (; priority == RMDI_PRIORITY_NORMAL && at != end && (link = look_at(injection, at)); at++)
         if (link != &hole && wanted(link, ctx))
             return link;
-    }
     const rmdi_link *list = &injection->lists[priority];
     for (rmdi_link *l = list->next; l != list; l = l->next)
         if (wanted(l, ctx))

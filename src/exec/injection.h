@@ -22,7 +22,7 @@ enum {
     RMDI_PRIORITY_NORMAL,
     RMDI_PRIORITY_HIGH,
     RMDI_PRIORITIES,
-    RMDI_RING_MAX = 65536,
+    RMDI_RING_MAX = 32768, /* places are of 16 bits, and one of them tells the lap */
 };
 
 typedef struct rmdi_injection {
@@ -39,13 +39,15 @@ typedef struct rmdi_injection {
     /* guarded by it, or written with it: */
     rmd_atomic(uint32_t) gone; /* of normal priority, ever: taken, or taken out of the middle */
     rmd_atomic(uint64_t) head; /* of the ring: where the next is taken */
+    uint64_t next_head;        /* when what was taken is put where others find it */
+    uint32_t taken, taken_listed;
     rmdi_link lists[RMDI_PRIORITIES];
     char line_2[RMDI_LINE_BYTES];
 
     /* How many are in the lists: written with `out`, grow with both locks. On a line of their own:
      * workers look at them before each task, and they seldom change. */
     rmd_atomic(uint32_t) low, listed, high;
-    rmd_atomic(rmdi_link *) *ring; /* NULL: nothing there */
+    rmd_atomic(uintptr_t) *ring; /* see injection.c */
     uint64_t mask;
     char line_3[RMDI_LINE_BYTES];
 } rmdi_injection;
@@ -75,27 +77,96 @@ bool rmdi_injection_has(const rmdi_injection *injection, unsigned priority);
 
 /* ---- with `in` held ---- */
 
-/* Are there fewer than so many in all? */
-bool rmdi_injection_is_below(rmdi_injection *injection, uint32_t max);
-/* *place is guarded by `out`, when it has been added, and tells rmdi_injection_remove() where. A
- * link that is in no list is zeroed. */
-void rmdi_injection_add(rmdi_injection *injection, rmdi_link *link, uint32_t *place,
-                        unsigned priority);
-/* With both held. */
-void rmdi_injection_add_here(rmdi_injection *injection, rmdi_link *link, uint32_t *place,
+/* How many more there may be until there are max in all, at most as many as are wanted. */
+uint32_t rmdi_injection_room(rmdi_injection *injection, uint32_t max, uint32_t wanted);
+
+/* Adds one. *place is guarded by `out` then, and tells rmdi_injection_remove() where. A link that
+ * is in no list is zeroed. rmdi_injection_note_most() afterwards, once for several. */
+static inline void rmdi_injection_add(rmdi_injection *injection, rmdi_link *link, uint16_t *place,
+                                      unsigned priority);
+static inline void rmdi_injection_note_most(rmdi_injection *injection);
+/* The same with both held. */
+void rmdi_injection_add_here(rmdi_injection *injection, rmdi_link *link, uint16_t *place,
                              unsigned priority);
 
 /* ---- with `out` held ---- */
 
-/* Takes at most n of the oldest; how many. */
+/* Takes at most n of the oldest; how many. To be followed by the other one when they are where
+ * others find them, who until then find them said to be here. */
 unsigned rmdi_injection_take(rmdi_injection *injection, unsigned priority, rmdi_link **links,
                              unsigned n);
+void rmdi_injection_took(rmdi_injection *injection, unsigned priority);
 /* Takes out one that was added. False: it has been taken before. */
-bool rmdi_injection_remove(rmdi_injection *injection, rmdi_link *link, uint32_t place,
+bool rmdi_injection_remove(rmdi_injection *injection, rmdi_link *link, uint16_t place,
                            unsigned priority);
 /* The oldest that is wanted, which stays; NULL: there is none. */
 rmdi_link *rmdi_injection_find(const rmdi_injection *injection, unsigned priority,
                                bool (*wanted)(const rmdi_link *link, const void *ctx),
                                const void *ctx);
+
+/* ---- inside: what submitting a plain task takes ---- */
+
+static inline rmd_atomic(uintptr_t) *rmdi_injection_cell(const rmdi_injection *injection,
+                                                         uint64_t place)
+{
+    return &injection->ring[place & injection->mask];
+}
+
+/* The bit of a cell that is filled for this place: 1 in the first lap, so that zero is not. */
+static inline uintptr_t rmdi_injection_lap(const rmdi_injection *injection, uint64_t place)
+{
+    return !(place & (injection->mask + 1));
+}
+
+/* At most so many are there. */
+static inline uint32_t rmdi_injection_at_most(const rmdi_injection *injection)
+{
+    return rmd_atomic_load(&injection->added, RMD_RELAXED) - RMD_PLAIN(injection->seen_gone) +
+           rmdi_injection_others(injection);
+}
+
+/* More may be there than ever before. */
+void rmdi_injection_note_more(rmdi_injection *injection);
+
+static inline void rmdi_injection_note_most(rmdi_injection *injection)
+{
+    if (rmdi_injection_at_most(injection) > RMD_PLAIN(injection->most))
+        rmdi_injection_note_more(injection);
+}
+
+static inline void rmdi_injection_count_added(rmdi_injection *injection)
+{
+    uint32_t added = rmd_atomic_load(&injection->added, RMD_RELAXED) + 1;
+    rmd_atomic_store(&injection->added, added, RMD_RELAXED);
+}
+
+/* It seems to be. */
+bool rmdi_injection_ring_is_full(rmdi_injection *injection);
+void rmdi_injection_add_to_list(rmdi_injection *injection, rmdi_link *link, unsigned priority);
+
+/* Into the ring. False: to the list, as it is full, or those in the list came earlier. (Only with
+ * `in` held there come more.) */
+static inline bool rmdi_injection_put(rmdi_injection *injection, rmdi_link *link, uint16_t *place)
+{
+    uint64_t tail = RMD_PLAIN(injection->tail);
+    if (rmd_atomic_load(&injection->listed, RMD_RELAXED) ||
+        (tail - RMD_PLAIN(injection->seen_head) > injection->mask &&
+         rmdi_injection_ring_is_full(injection)))
+        return false;
+    *place = (uint16_t)tail;
+    rmdi_injection_count_added(injection);
+    /* Release: the task, its place, and that it was counted. */
+    rmd_atomic_store(rmdi_injection_cell(injection, tail),
+                     (uintptr_t)link | rmdi_injection_lap(injection, tail), RMD_RELEASE);
+    RMD_PLAIN_SET(injection->tail, tail + 1);
+    return true;
+}
+
+static inline void rmdi_injection_add(rmdi_injection *injection, rmdi_link *link, uint16_t *place,
+                                      unsigned priority)
+{
+    if (priority != RMDI_PRIORITY_NORMAL || !rmdi_injection_put(injection, link, place))
+        rmdi_injection_add_to_list(injection, link, priority);
+}
 
 #endif

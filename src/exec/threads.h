@@ -4,7 +4,8 @@
  *   threads.c         opening, closing, draining, freeing
  *   threads_task.c    a task: what it consists of, and what its future can do
  *   threads_memory.c  the memory of tasks, and of the pool
- *   threads_submit.c  from outside, from inside a task, and after another one's end
+ *   threads_submit.c  from outside, and from inside a task; threads_batch.c: many at once;
+ *                     threads_then.c: after another one's end; threads_room.c: bounds
  *   threads_run.c     running one, and its end
  *   threads_worker.c  what a worker does all day; spare ones
  *   threads_limits.c  queue, run and total limits
@@ -82,13 +83,12 @@ typedef struct rmdi_thread_task {
         const rmd_value *value; /* then; NULL: none */
     };
     rmd_atomic(rmdi_frame *) frame; /* where it runs: see rmdi_future_tell(); NULL: it does not */
-    uint32_t place;                 /* in the injection's ring, if it is there */
+    uint16_t place;                 /* in the injection's ring, if it is there */
     int8_t priority;                /* RMDI_PRIORITY_… */
     uint8_t body;                   /* rmdi_body */
-    /* Written by who submits it, then by who has claimed it. */
-    bool handled : 1; /* the user has a handle; constant */
-    bool ran : 1;     /* the body has been entered */
-    bool cold : 1;    /* there is something in the third line */
+    bool handled;                   /* the user has a handle; constant */
+    bool ran;                       /* the body has been entered */
+    bool cold;                      /* there is something in the third line */
 
     rmdi_link link;             /* guarded by `out` of the injection: in its lists, or in `held`;
                                  * after the end, guarded by the lock of `failed`, in that; else
@@ -169,22 +169,23 @@ struct rmdi_threads {
     rmdi_stock stock;
     struct rmdi_spares *kept;    /* memory of tasks */
     rmd_atomic(uint32_t) closed; /* written with it; a hint without */
-    rmdi_wait_list place;        /* submitters wait for it: see threads_submit.c */
+    char line_2[RMDI_LINE_BYTES];
+    rmdi_wait_list place; /* submitters wait for it: see threads_room.c */
     rmdi_spin place_spin;
 
-    char line_2[RMDI_LINE_BYTES];
+    char line_3[RMDI_LINE_BYTES];
     rmd_atomic(struct rmdi_spares *) freed; /* memory of tasks, pushed by all, taken as a whole */
     rmd_atomic(uint32_t) freed_len;         /* about */
     rmd_atomic(uint32_t) refs;              /* of its memory: the user's, and one of each block */
     rmdi_brief blocks_brief;
     rmdi_link blocks; /* guarded by it: of which some tasks are not in use */
 
-    char line_3[RMDI_LINE_BYTES];
-    rmdi_idle idle;
     char line_4[RMDI_LINE_BYTES];
+    rmdi_idle idle;
+    char line_5[RMDI_LINE_BYTES];
     rmdi_tally others; /* what is done on threads that are no workers of the pool */
 
-    char line_5[RMDI_LINE_BYTES];
+    char line_6[RMDI_LINE_BYTES];
     rmdi_brief calls_brief;
     rmdi_link to_call;                  /* guarded by it: see struct rmdi_to_call */
     rmd_atomic(uint32_t) calls_waiting; /* how many are in it; written with it held */
@@ -265,8 +266,8 @@ void rmdi_worker_give_spares(rmdi_worker *worker);
 void rmdi_threads_drop(rmdi_threads *pool, uint32_t n);
 /* The user gives up the pool. */
 void rmdi_threads_give_up(rmdi_threads *pool);
-/* An id for a new task. */
-uint64_t rmdi_threads_draw(rmdi_stock *stock);
+/* Ids for n new tasks, at most a batch, one after the other: the first. */
+uint64_t rmdi_threads_draw(rmdi_stock *stock, unsigned n);
 
 /* ---- threads_submit.c ---- */
 
@@ -280,7 +281,7 @@ int rmdi_threads_then(rmd_pool *pool, rmd_future **future, rmd_future *first, rm
                       void *arg, const rmd_task_options *options);
 /* Tasks wait for a worker: wakes one, or opens a spare. */
 void rmdi_threads_tell(rmdi_threads *pool);
-/* Tasks have left the queue: wakes submitters who wait for that. */
+/* Tasks have left the queue: wakes submitters who wait for that. (threads_room.c) */
 void rmdi_threads_tell_room(rmdi_threads *pool);
 /* A task that was held may begin now, whatever the bounds. */
 void rmdi_threads_release(rmdi_thread_task *task);
@@ -308,6 +309,13 @@ size_t rmdi_threads_inspect(rmdi_threads *pool, rmd_future **running, size_t max
 rmdi_worker *rmdi_worker_here(const rmdi_threads *pool);
 /* Does a task of the pool run on the calling thread, or is that a worker of it? */
 bool rmdi_threads_inside(const rmdi_threads *pool);
+/* Is one of these of the pool? */
+static inline bool rmdi_frames_include(const rmdi_frame *frame, const rmdi_threads *pool)
+{
+    while (frame && frame->pool != &pool->pool)
+        frame = frame->outer;
+    return frame != NULL;
+}
 
 /* ---- threads_worker.c ---- */
 

@@ -17,7 +17,9 @@
 #include "base/alloc.h"
 #include "exec/threads.h"
 
-enum { DRAWN = 64 }; /* numbers, at once */
+#define DRAWN 128 /* numbers, at once */
+
+_Static_assert(DRAWN >= RMDI_BATCH_MAX, "enough for a batch");
 
 /* A task that is not in use holds one of these in the line that every task fills. */
 typedef struct rmdi_spares {
@@ -41,14 +43,17 @@ _Static_assert(offsetof(block, tasks) == RMDI_TASK_LINE, "tasks begin at a line"
 
 /* ---- the pool's ---- */
 
-uint64_t rmdi_threads_draw(rmdi_stock *stock)
+/* What is too few for all of them is left out. */
+uint64_t rmdi_threads_draw(rmdi_stock *stock, unsigned n)
 {
-    if (!stock->ids) {
+    if (stock->ids < n) {
         stock->ids = DRAWN;
         stock->next_id = rmdi_future_next_ids(DRAWN);
     }
-    stock->ids--;
-    return stock->next_id++;
+    uint64_t first = stock->next_id;
+    stock->ids -= n;
+    stock->next_id += n;
+    return first;
 }
 
 void rmdi_threads_drop(rmdi_threads *pool, uint32_t n)

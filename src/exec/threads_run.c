@@ -46,12 +46,7 @@ rmdi_worker *rmdi_worker_here(const rmdi_threads *pool)
 
 bool rmdi_threads_inside(const rmdi_threads *pool)
 {
-    if (rmdi_worker_here(pool))
-        return true;
-    for (rmdi_frame *f = rmdi_frame_now(); f; f = f->outer)
-        if (f->pool == &pool->pool)
-            return true;
-    return false;
+    return rmdi_worker_here(pool) || rmdi_frames_include(rmdi_frame_now(), pool);
 }
 
 /* Returns what was to be seen on the worker before: not always the frame beneath, which may be
@@ -217,12 +212,13 @@ static int attempt(rmdi_thread_task *task, rmdi_frame *frame, const rmd_value **
     return code;
 }
 
-static int attempts(rmdi_thread_task *task, rmdi_frame *frame, const rmd_value **value)
+static int attempts(rmdi_thread_task *task, rmdi_self *self, rmdi_frame *frame,
+                    const rmd_value **value)
 {
     int code;
     do {
         frame->attempt++;
-        rmdi_self_now()->stop = &frame->stop; /* whatever the attempt before has left */
+        self->stop = &frame->stop; /* whatever the attempt before has left */
         if (rmdi_task_limits(task)) {
             task->attempt = frame->attempt;
             rmdi_limits_attempt(task);
@@ -357,11 +353,11 @@ bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top)
     }
     RMDI_TALLY(pool, worker, begun, 1);
     self->frame = &frame;
-    self->stop = &frame.stop;
-    const rmd_binding *bound = rmdi_bindings_swap(bindings_of(task));
+    const rmd_binding *bound = self->context;
+    self->context = bindings_of(task);
     set_frame(task, &frame);
-    int code = attempts(task, &frame, &value);
-    rmdi_bindings_swap(bound);
+    int code = attempts(task, self, &frame, &value);
+    self->context = bound;
     self->stop = stop;
     self->frame = frame.outer;
     if (!rmdi_process_is(pool->pool.process))

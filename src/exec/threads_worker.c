@@ -52,9 +52,9 @@ static unsigned share_max(const rmdi_worker *worker)
     return room < RMDI_BATCH_MAX ? room : RMDI_BATCH_MAX;
 }
 
-/* The first of n that are taken out of the injection queue; the others go to the own deque, before
- * the lock is left, so that whoever looks for them finds them in one of the two. NULL: there is
- * none. first_too: all of them go there. */
+/* The first of n that are taken out of the injection queue; the others go to the own deque, so that
+ * whoever looks for them finds them in one of the two. NULL: there is none. first_too: all of them
+ * go there. */
 static rmdi_thread_task *take_some(rmdi_worker *worker, unsigned priority, unsigned n,
                                    bool first_too)
 {
@@ -64,6 +64,7 @@ static rmdi_thread_task *take_some(rmdi_worker *worker, unsigned priority, unsig
     n = rmdi_injection_take(&pool->injection, priority, links, n);
     for (unsigned i = first_too ? 0 : 1; i < n; i++)
         rmdi_deque_push(&worker->deque, of_link(links[i])); /* nobody else pushes: there is room */
+    rmdi_injection_took(&pool->injection, priority);
     rmdi_brief_leave(&pool->injection.out);
     if (n)
         rmdi_threads_tell_room(pool);
@@ -149,7 +150,9 @@ static rmdi_thread_task *find(rmdi_worker *worker)
 
 bool rmdi_threads_has_work(rmdi_threads *pool)
 {
-    if (rmdi_injection_all(&pool->injection) || rmd_atomic_load(&pool->calls_waiting, RMD_RELAXED))
+    if (rmdi_injection_has(&pool->injection, RMDI_PRIORITY_NORMAL) ||
+        rmdi_injection_others(&pool->injection) ||
+        rmd_atomic_load(&pool->calls_waiting, RMD_RELAXED))
         return true;
     for (unsigned i = 0; i < pool->threads_max; i++)
         if (rmdi_deque_len(&pool->workers[i].deque))

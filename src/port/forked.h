@@ -11,8 +11,14 @@
  * fork(). 0 only when there is no memory for the page. Any thread. */
 uint64_t rmdi_process_mark(void);
 
-/* Is this still the process that had this mark? One load: no lock that a thread of
+extern uint64_t *rmdi_process_page; /* that page; NULL: nobody has asked yet */
+
+/* Is this still the process that had this mark? Two loads: no lock that a thread of
  * the parent could have held at the moment of the fork. */
-bool rmdi_process_is(uint64_t mark);
+static inline bool rmdi_process_is(uint64_t mark)
+{
+    uint64_t *page = __atomic_load_n(&rmdi_process_page, __ATOMIC_ACQUIRE);
+    return page && __atomic_load_n(page, __ATOMIC_RELAXED) == mark;
+}
 
 #endif

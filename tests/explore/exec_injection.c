@@ -12,7 +12,7 @@ enum { ITEMS = 8, SUBMITTERS = 2, ROOM = 3, HALF = ITEMS / SUBMITTERS };
 
 typedef struct item {
     rmdi_link link;
-    uint32_t place;
+    uint16_t place;
     int payload;
 } item;
 
@@ -45,10 +45,11 @@ static bool put(item *it)
 {
     RMD_PLAIN_SET(it->payload, (int)(it - q.items) + 1);
     rmdi_brief_enter(&q.queue.in);
-    bool below = rmdi_injection_is_below(&q.queue, ROOM);
+    bool below = rmdi_injection_room(&q.queue, ROOM, 1);
     if (below) {
         RMD_PLAIN_SET(q.put, RMD_PLAIN(q.put) + 1);
         rmdi_injection_add(&q.queue, &it->link, &it->place, q.priority);
+        rmdi_injection_note_most(&q.queue);
         RMD_ASSERT(rmdi_injection_all(&q.queue) <= ROOM);
     }
     rmdi_brief_leave(&q.queue.in);
@@ -60,6 +61,7 @@ static unsigned take(unsigned n)
     rmdi_link *links[ITEMS];
     rmdi_brief_enter(&q.queue.out);
     n = rmdi_injection_take(&q.queue, q.priority, links, n);
+    rmdi_injection_took(&q.queue, q.priority);
     for (unsigned i = 0; i < n; i++) {
         int number = (int)(RMDI_CONTAINER(links[i], item, link) - q.items);
         RMD_ASSERT(number > RMD_PLAIN(q.latest[number / HALF]));
