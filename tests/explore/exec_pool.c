@@ -121,6 +121,28 @@ HARNESS(pool_runs_a_task, .steps_max = 40000)
     close_pool(1);
 }
 
+/* Two that wait for each other: as many as there are workers run at once, however they were taken
+ * out of the queue. What runs before them, and what one of them has left, others must find. */
+static int meet(void *arg)
+{
+    bool second = arg != NULL;
+    run(NULL);
+    rmdi_event_set(second ? &s.begun : &s.gate);
+    return rmdi_event_wait(second ? &s.gate : &s.begun, RMD_FOREVER);
+}
+
+HARNESS(pool_as_many_run_at_once_as_there_are_workers)
+{
+    static int second;
+    open_pool("threads:2");
+    rmd_task tasks[] = {
+        { run, NULL }, { run, NULL }, { meet, NULL }, { run, NULL }, { meet, &second }
+    };
+    RMD_ASSERT(rmd_submit_many(s.pool, NULL, tasks, 5, NULL) == 5);
+    close_pool(5);
+    RMD_ASSERT(runs() == 5);
+}
+
 static void submit_one(void *arg)
 {
     RMD_ASSERT(submit_child(NULL, run) == 0);
