@@ -260,6 +260,8 @@ bool rmdi_threads_get_memory(rmdi_threads *pool);
 void rmdi_task_keep(rmdi_threads *pool, rmdi_thread_task *task);
 /* The same of one in a child process, where the pool is nobody's. */
 void rmdi_task_forget(rmdi_thread_task *task);
+/* Drops a reference, on a worker of its pool; a plain task takes few steps. */
+void rmdi_worker_drop(rmdi_worker *worker, rmdi_thread_task *task);
 /* Gives back what a worker keeps. */
 void rmdi_worker_give_spares(rmdi_worker *worker);
 /* Drops n references of the pool's memory. */

@@ -249,16 +249,31 @@ void rmdi_worker_give_spares(rmdi_worker *worker)
         give_back(worker->pool, worker->spares, n);
 }
 
-void rmdi_task_keep(rmdi_threads *pool, rmdi_thread_task *task)
+static void keep_on(rmdi_worker *worker, rmdi_thread_task *task)
 {
-    rmdi_worker *worker = RMDI_TASKS_KEPT_MAX ? rmdi_worker_here(pool) : NULL;
-    if (!worker) {
-        give_back(pool, &task, 1);
-        return;
-    }
     worker->spares[worker->spares_len++] = task;
     if (worker->spares_len == RMDI_SPARES_MAX)
         rmdi_worker_give_spares(worker);
+}
+
+void rmdi_task_keep(rmdi_threads *pool, rmdi_thread_task *task)
+{
+    rmdi_worker *worker = RMDI_TASKS_KEPT_MAX ? rmdi_worker_here(pool) : NULL;
+    if (worker)
+        keep_on(worker, task);
+    else
+        give_back(pool, &task, 1);
+}
+
+void rmdi_worker_drop(rmdi_worker *worker, rmdi_thread_task *task)
+{
+    /* Acquire, and nobody else has one: as rmdi_future_drop(). */
+    uint32_t word = rmd_atomic_load(&task->future.word, RMD_ACQUIRE);
+    bool last = word / RMDI_FUTURE_REF == 1 && !(word & RMDI_FUTURE_WAITED);
+    if (RMDI_TASKS_KEPT_MAX && last && !task->cold && task->body == RMDI_BODY_POINTER)
+        keep_on(worker, task); /* it has nothing but its memory */
+    else
+        rmdi_future_drop(&task->future);
 }
 
 void rmdi_task_forget(rmdi_thread_task *task)

@@ -49,23 +49,30 @@ bool rmdi_threads_inside(const rmdi_threads *pool)
     return rmdi_worker_here(pool) || rmdi_frames_include(rmdi_frame_now(), pool);
 }
 
-/* Returns what was to be seen on the worker before: not always the frame beneath, which may be
- * that of a visit to another pool. */
-static rmdi_frame *enter_frame(rmdi_threads *pool, rmdi_worker *worker, rmdi_visit *visit,
-                               rmdi_frame *frame)
+static void add_visit(rmdi_threads *pool, rmdi_visit *visit, rmdi_frame *frame)
 {
-    if (worker) {
-        rmdi_frame *before = rmd_atomic_load(&worker->top, RMD_RELAXED); /* our own */
-        rmd_atomic_store(&worker->top, frame, RMD_RELEASE);
-        rmdi_fence_light(); /* with the heavy one in inspect() */
-        return before;
-    }
     visit->top = frame;
     rmdi_brief_enter(&pool->visits_brief);
     RMD_PLAIN_WRITES(&pool->visits, sizeof pool->visits);
     rmdi_list_append(&pool->visits, &visit->link);
     rmdi_brief_leave(&pool->visits_brief);
-    return NULL;
+}
+
+/* The task runs in this frame from now on. Returns what was to be seen on the worker before: not
+ * always the frame beneath, which may be that of a visit to another pool. */
+static rmdi_frame *enter_frame(rmdi_thread_task *task, rmdi_worker *worker, rmdi_visit *visit,
+                               rmdi_frame *frame)
+{
+    rmdi_frame *before = NULL;
+    rmd_atomic_store(&task->frame, frame, RMD_RELEASE);
+    if (worker) {
+        before = rmd_atomic_load(&worker->top, RMD_RELAXED); /* our own */
+        rmd_atomic_store(&worker->top, frame, RMD_RELEASE);
+    } else {
+        add_visit(task->pool, visit, frame);
+    }
+    rmdi_fence_light(); /* with the heavy ones in inspect() and fire() */
+    return before;
 }
 
 static void leave_frame(rmdi_threads *pool, rmdi_worker *worker, rmdi_visit *visit,
@@ -138,7 +145,7 @@ size_t rmdi_threads_inspect(rmdi_threads *pool, rmd_future **running, size_t max
 
 static void fire(rmd_future *future)
 {
-    rmdi_fence_heavy(); /* with the light one in set_frame() */
+    rmdi_fence_heavy(); /* with the light one in enter_frame() */
     /* Acquire: what is in the frame. */
     rmdi_frame *frame = rmd_atomic_load(&rmdi_thread_task_of(future)->frame, RMD_ACQUIRE);
     if (frame)
@@ -150,11 +157,9 @@ bool rmdi_task_tell(rmdi_thread_task *task, bool late)
     return rmdi_future_tell(&task->future, late, fire);
 }
 
-/* It runs in this frame from now on. */
-static void set_frame(rmdi_thread_task *task, rmdi_frame *frame)
+/* After it has entered the frame: was it told before that? */
+static void heed(rmdi_thread_task *task, rmdi_frame *frame)
 {
-    rmd_atomic_store(&task->frame, frame, RMD_RELEASE);
-    rmdi_fence_light(); /* with the heavy one in fire() */
     if (rmd_atomic_load(&task->future.word, RMD_RELAXED) & TOLD)
         (void)rmd_stop_request(&frame->stop);
 }
@@ -252,7 +257,7 @@ void rmdi_worker_flush(rmdi_worker *worker)
     rmdi_group_leave_many(worker->leavers[0]->group, worker->leavers, n);
     RMDI_TALLY(worker->pool, worker, finished, n);
     for (unsigned i = 0; i < n; i++)
-        rmdi_future_drop(worker->leavers[i]);
+        rmdi_worker_drop(worker, rmdi_thread_task_of(worker->leavers[i]));
     rmdi_threads_tell_finished(worker->pool);
 }
 
@@ -343,7 +348,7 @@ bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top)
     rmdi_frame frame = { .outer = self->frame, .future = &task->future, .pool = &pool->pool };
     rmd_stop *stop = self->stop;
     RMD_PLAIN_WRITES(&frame, sizeof frame);
-    rmdi_frame *before = enter_frame(pool, worker, &visit, &frame);
+    rmdi_frame *before = enter_frame(task, worker, &visit, &frame);
     /* Relaxed: ordered by the entry. */
     if (task->future.id <= rmd_atomic_load(&pool->cancelled_to, RMD_RELAXED)) {
         leave_frame(pool, worker, &visit, before);
@@ -355,7 +360,7 @@ bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top)
     self->frame = &frame;
     const rmd_binding *bound = self->context;
     self->context = bindings_of(task);
-    set_frame(task, &frame);
+    heed(task, &frame);
     int code = attempts(task, self, &frame, &value);
     self->context = bound;
     self->stop = stop;

@@ -52,6 +52,21 @@ static unsigned share_max(const rmdi_worker *worker)
     return room < RMDI_BATCH_MAX ? room : RMDI_BATCH_MAX;
 }
 
+/* They are in the cache of whoever has submitted them: when each comes to its turn both lines that
+ * a member of a group takes are here. Only while we run such tasks one after the other: for one that
+ * is run at once it is too late, and for others it would be one line too many.
+ *
+ * Always inlined: to gcc 12 a function that does nothing but this does nothing. */
+__attribute__((always_inline)) static inline void prefetch(const rmdi_worker *worker,
+                                                           rmdi_link *const *links, unsigned n)
+{
+    for (unsigned i = 0; worker->leaving && i < n; i++) {
+        const rmd_future *future = &of_link(links[i])->future;
+        __builtin_prefetch(&future->group, 1);
+        __builtin_prefetch(&future->ops, 1);
+    }
+}
+
 /* The first of n that are taken out of the injection queue; the others go to the own deque, so that
  * whoever looks for them finds them in one of the two. NULL: there is none. first_too: all of them
  * go there. */
@@ -66,6 +81,7 @@ static rmdi_thread_task *take_some(rmdi_worker *worker, unsigned priority, unsig
         rmdi_deque_push(&worker->deque, of_link(links[i])); /* nobody else pushes: there is room */
     rmdi_injection_took(&pool->injection, priority);
     rmdi_brief_leave(&pool->injection.out);
+    prefetch(worker, links, n);
     if (n)
         rmdi_threads_tell_room(pool);
     return n && !first_too ? of_link(links[0]) : NULL;
@@ -306,7 +322,7 @@ static bool run(rmdi_worker *worker, rmdi_thread_task *task)
     if (worker->leaving && worker->leavers[worker->leaving - 1] == &task->future)
         return true; /* it has the reference */
     if (ours)
-        rmdi_future_drop(&task->future);
+        rmdi_worker_drop(worker, task);
     return ours;
 }
 
