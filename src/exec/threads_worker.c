@@ -53,8 +53,8 @@ static unsigned share_max(const rmdi_worker *worker)
 }
 
 /* They are in the cache of whoever has submitted them: when each comes to its turn both lines that
- * a member of a group takes are here. Only while we run such tasks one after the other: for one that
- * is run at once it is too late, and for others it would be one line too many.
+ * a member of a group takes are here. Only while we run such tasks one after the other: for one
+ * that is run at once it is too late, and for others it would be one line too many.
  *
  * Always inlined: to gcc 12 a function that does nothing but this does nothing. */
 __attribute__((always_inline)) static inline void prefetch(const rmdi_worker *worker,
