@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+/* So often somebody is told of them: who is woken may run before us, on our processor, and takes
+ * what there is. */
+enum { TELL_BATCHES = 8 };
+
 typedef struct batch {
     rmdi_threads *pool;
     const rmdi_plan *plan;
@@ -69,10 +73,8 @@ static int queue_batch(batch *b)
     if (err == 0)
         rmdi_queue_append(b->pool, b->tasks + b->queued, n, options);
     rmdi_queue_leave(b->pool, options);
-    if (err == 0) {
+    if (err == 0)
         b->queued += n;
-        rmdi_threads_tell(b->pool);
-    }
     return err;
 }
 
@@ -86,6 +88,7 @@ static int queue_all(batch *b)
         err = queue_batch(b);
         if (err < 0) {
             waited = true;
+            rmdi_threads_tell(b->pool); /* of those that are queued: they are to make the room */
             err = rmdi_room_wait(b->pool, err, deadline);
         }
     }
@@ -140,8 +143,11 @@ int64_t rmdi_threads_submit_many(rmd_pool *base, rmd_future **futures, const rmd
         return submit_each(base, futures, tasks, n, options);
     }
     size_t done = 0;
-    while (done < n && err == 0)
+    for (unsigned batches = 1; done < n && err == 0; batches++) {
         done += submit_batch(pool, tasks + done, n - done, &plan, futures ? futures + done : NULL,
                              &err);
+        if (batches % TELL_BATCHES == 0 || done == n || err < 0)
+            rmdi_threads_tell(pool);
+    }
     return done || n == 0 ? (int64_t)done : err;
 }
