@@ -21,6 +21,7 @@ enum { PLACE_PAUSES = 64, PLACE_YIELDS = 4 };
 
 /* ---- how full ---- */
 
+/* A hint; with `out` of the injection held nothing is counted twice while a worker takes it. */
 static size_t count_queued(const rmdi_threads *pool)
 {
     size_t n = rmdi_injection_all(&pool->injection);
@@ -38,7 +39,9 @@ static uint32_t room_for(rmdi_threads *pool, uint32_t wanted)
 {
     if (!pool->is_small)
         return rmdi_injection_room(&pool->injection, pool->queue_max, wanted);
+    rmdi_brief_enter(&pool->injection.out);
     size_t n = count_queued(pool), room = n < pool->queue_max ? pool->queue_max - n : 0;
+    rmdi_brief_leave(&pool->injection.out);
     return room < wanted ? (uint32_t)room : wanted;
 }
 
