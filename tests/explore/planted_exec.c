@@ -290,6 +290,41 @@ PLANTED(exec_ring_counted_after, RMD_EXPLORE_ASSERTION)
     pass_through_ring(broken ? COUNTED_AFTER : RING_NO_FLAW);
 }
 
+/* A worker takes two, of which others must find the second: in the queue, or where it puts it. */
+static struct {
+    rmd_atomic(int) queued, own, begun;
+    bool gone_first;
+} taken;
+
+static void take_two(void *arg)
+{
+    (void)arg;
+    if (taken.gone_first)
+        rmd_atomic_store(&taken.queued, 0, RMD_RELEASE);
+    rmd_atomic_store(&taken.own, 1, RMD_RELEASE);
+    if (!taken.gone_first)
+        rmd_atomic_store(&taken.queued, 0, RMD_RELEASE);
+    rmd_atomic_store(&taken.begun, 1, RMD_RELAXED); /* it takes the second out again, and runs it */
+    rmd_atomic_store(&taken.own, 0, RMD_RELEASE);
+}
+
+/* Goes to sleep if there is neither. */
+static void look_for_second(void *arg)
+{
+    (void)arg;
+    if (!rmd_atomic_load(&taken.queued, RMD_ACQUIRE) && !rmd_atomic_load(&taken.own, RMD_ACQUIRE))
+        RMD_ASSERT(rmd_atomic_load(&taken.begun, RMD_RELAXED));
+}
+
+PLANTED(exec_ring_gone_before_it_is_found, RMD_EXPLORE_ASSERTION)
+{
+    taken.gone_first = broken;
+    rmd_atomic_init(&taken.queued, 2);
+    rmd_atomic_init(&taken.own, 0);
+    rmd_atomic_init(&taken.begun, 0);
+    run_together((void (*const[])(void *)){ take_two, look_for_second }, NULL, 2);
+}
+
 /* ---- the keeper of deadlines: see exec/deadlines.c ---- */
 
 enum { DUES = 2, HOUR_MS = 3600000 };
