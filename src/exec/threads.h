@@ -104,11 +104,17 @@ typedef struct rmdi_thread_task {
     uint8_t slot;               /* of its block; constant */
 } rmdi_thread_task;
 
-enum { RMDI_TASK_LINE = 64 };
+/* The second line: where it begins, and its size. */
+enum {
+    RMDI_TASK_HOT = offsetof(rmd_future, ops),
+    RMDI_TASK_HOT_BYTES = offsetof(rmdi_thread_task, link) - RMDI_TASK_HOT,
+    RMDI_TASK_LINE = 64,
+};
 
-_Static_assert(sizeof(rmdi_thread_task) == 3 * RMDI_TASK_LINE, "a task and its future");
-_Static_assert(offsetof(rmd_future, ops) == RMDI_TASK_LINE, "what is waited for, and grouped");
-_Static_assert(offsetof(rmdi_thread_task, link) == 2 * RMDI_TASK_LINE, "what few tasks have");
+_Static_assert(sizeof(void *) != 8 ||
+                   (sizeof(rmdi_thread_task) == 3 * RMDI_TASK_LINE &&
+                    RMDI_TASK_HOT == RMDI_TASK_LINE && RMDI_TASK_HOT_BYTES == RMDI_TASK_LINE),
+               "a task and its future are three lines");
 
 /* ---- counting ---- */
 

@@ -35,8 +35,8 @@ static size_t take_memory(rmdi_threads *pool, rmdi_thread_task **memory, size_t 
 static void fill_like(rmdi_thread_task *task, const rmdi_thread_task *model, uint64_t id,
                       const rmd_task *what)
 {
-    RMD_PLAIN_WRITES(&task->future.ops, RMDI_TASK_LINE);
-    memcpy((char *)task + RMDI_TASK_LINE, (const char *)model + RMDI_TASK_LINE, RMDI_TASK_LINE);
+    RMD_PLAIN_WRITES(&task->future.ops, RMDI_TASK_HOT_BYTES);
+    memcpy((char *)task + RMDI_TASK_HOT, (const char *)model + RMDI_TASK_HOT, RMDI_TASK_HOT_BYTES);
     rmd_atomic_init(&task->future.word, rmd_atomic_load(&model->future.word, RMD_RELAXED));
     rmd_atomic_init(&task->frame, NULL);
     task->future.id = id;

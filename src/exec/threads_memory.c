@@ -28,18 +28,15 @@ typedef struct rmdi_spares {
     rmdi_thread_task *tasks[RMDI_SPARES_MAX - 1];
 } spares;
 
-_Static_assert(sizeof(spares) <= RMDI_TASK_LINE, "it lies in one line");
+_Static_assert(sizeof(spares) <= RMDI_TASK_HOT_BYTES, "it lies in one line");
 
 typedef struct rmdi_block {
     rmdi_link link; /* in `blocks` of the pool, while some of its tasks are here, and not all */
     void *memory;
     rmdi_thread_task *first; /* of those that are here */
     uint32_t n;
-    char line[RMDI_TASK_LINE - 36];
-    rmdi_thread_task tasks[RMDI_BLOCK_TASKS];
+    _Alignas(RMDI_TASK_LINE) rmdi_thread_task tasks[RMDI_BLOCK_TASKS];
 } block;
-
-_Static_assert(offsetof(block, tasks) == RMDI_TASK_LINE, "tasks begin at a line");
 
 /* ---- the pool's ---- */
 
@@ -152,12 +149,12 @@ static spares no_more;
 
 static spares *spares_in(rmdi_thread_task *task)
 {
-    return (spares *)(void *)((char *)task + RMDI_TASK_LINE);
+    return (spares *)(void *)((char *)task + RMDI_TASK_HOT);
 }
 
 static rmdi_thread_task *task_around(spares *s)
 {
-    return (rmdi_thread_task *)(void *)((char *)s - RMDI_TASK_LINE);
+    return (rmdi_thread_task *)(void *)((char *)s - RMDI_TASK_HOT);
 }
 
 static void put_back_chain(rmdi_threads *pool, spares *s)

@@ -76,7 +76,7 @@ void rmdi_task_fill(rmdi_threads *pool, rmdi_thread_task *task, uint64_t id, con
                     uint32_t flags)
 {
     const rmd_task_options *options = plan->options;
-    RMD_PLAIN_WRITES(&task->future.ops, RMDI_TASK_LINE);
+    RMD_PLAIN_WRITES(&task->future.ops, RMDI_TASK_HOT_BYTES);
     rmdi_future_init_again(&task->future, &rmdi_thread_task_ops, id, plan->handled ? 2 : 1, flags);
     task->pool = pool;
     task->fn = plan->fn;
