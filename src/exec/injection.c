@@ -225,15 +225,27 @@ static bool is_in_ring(const rmdi_injection *injection, const rmdi_link *link, u
     return ahead <= injection->mask && look_at(injection, own_head(injection) + ahead) == link;
 }
 
+/* Those at the head are passed by at once, so that nobody looks for something there. */
+static void make_hole(rmdi_injection *injection, uint16_t place)
+{
+    /* Relaxed: with `out`, as whoever takes it. */
+    rmd_atomic_store(rmdi_injection_cell(injection, place),
+                     (uintptr_t)&hole | rmdi_injection_lap(injection, place), RMD_RELAXED);
+    uint64_t first = own_head(injection), head = first;
+    while (look_at(injection, head) == &hole)
+        head++;
+    if (head != first)
+        rmd_atomic_store(&injection->head, head, RMD_RELEASE); /* as rmdi_injection_took() */
+}
+
 bool rmdi_injection_remove(rmdi_injection *injection, rmdi_link *link, uint16_t place,
                            unsigned priority)
 {
     bool listed = link->next != NULL;
     if (listed)
         take_out(injection, link, priority);
-    else if (is_in_ring(injection, link, place)) /* relaxed: with `out`, as whoever takes it */
-        rmd_atomic_store(rmdi_injection_cell(injection, place),
-                         (uintptr_t)&hole | rmdi_injection_lap(injection, place), RMD_RELAXED);
+    else if (is_in_ring(injection, link, place))
+        make_hole(injection, place);
     else
         return false;
     count_left(injection, priority, 1, listed);

@@ -210,3 +210,24 @@ HARNESS(injection_what_is_found_is_there)
     begin(2, RMDI_PRIORITY_NORMAL);
     run(put_three, NULL, take_some, find_third);
 }
+
+/* In whatever order: nothing is said to be there when all have been taken out, and there is room
+ * for as many as before. */
+HARNESS(injection_holes_are_nothing)
+{
+    begin(4, RMDI_PRIORITY_NORMAL);
+    for (int lap = 0; lap < 2; lap++) {
+        bool out[3] = { false };
+        put_three(&q.items[lap * HALF]);
+        for (int left = 3; left > 0; left--) {
+            unsigned i = rmd_explore_choose(3);
+            while (out[i])
+                i = (i + 1) % 3;
+            out[i] = true;
+            take_out(&q.items[lap * HALF + (int)i]);
+        }
+        RMD_ASSERT(!rmdi_injection_has(&q.queue, q.priority) && !rmdi_injection_all(&q.queue));
+        RMD_ASSERT(!rmd_atomic_load(&q.queue.listed, RMD_RELAXED));
+    }
+    end();
+}
