@@ -274,8 +274,17 @@ void rmdi_worker_give_spares(rmdi_worker *worker);
 void rmdi_threads_drop(rmdi_threads *pool, uint32_t n);
 /* The user gives up the pool. */
 void rmdi_threads_give_up(rmdi_threads *pool);
-/* Ids for n new tasks, at most a batch, one after the other: the first. */
-uint64_t rmdi_threads_draw(rmdi_stock *stock, unsigned n);
+/* Ids for n new tasks, at most a batch, one after the other: the first. What is too few for all of
+ * them is left out. */
+void rmdi_threads_stock_up(rmdi_stock *stock);
+static inline uint64_t rmdi_threads_draw(rmdi_stock *stock, unsigned n)
+{
+    if (stock->ids < n)
+        rmdi_threads_stock_up(stock);
+    stock->ids -= n;
+    stock->next_id += n;
+    return stock->next_id - n;
+}
 
 /* ---- threads_submit.c ---- */
 

@@ -135,7 +135,7 @@ int64_t rmdi_threads_submit_many(rmd_pool *base, rmd_future **futures, const rmd
 {
     rmdi_threads *pool = (rmdi_threads *)(void *)base;
     rmdi_plan plan = { .body = RMDI_BODY_POINTER };
-    int err = rmdi_plan_begin(&plan, options, futures != NULL);
+    int err = rmdi_plan_begin(&plan, pool, options, futures != NULL);
     if (err < 0)
         return err;
     if (plan.context || plan.limited || rmdi_plan_is_inside(&plan, pool)) {

@@ -40,17 +40,10 @@ typedef struct rmdi_block {
 
 /* ---- the pool's ---- */
 
-/* What is too few for all of them is left out. */
-uint64_t rmdi_threads_draw(rmdi_stock *stock, unsigned n)
+void rmdi_threads_stock_up(rmdi_stock *stock)
 {
-    if (stock->ids < n) {
-        stock->ids = DRAWN;
-        stock->next_id = rmdi_future_next_ids(DRAWN);
-    }
-    uint64_t first = stock->next_id;
-    stock->ids -= n;
-    stock->next_id += n;
-    return first;
+    stock->ids = DRAWN;
+    stock->next_id = rmdi_future_next_ids(DRAWN);
 }
 
 void rmdi_threads_drop(rmdi_threads *pool, uint32_t n)

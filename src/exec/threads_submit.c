@@ -49,11 +49,14 @@ static int check_options(const rmd_task_options *options)
     return rmdi_group_check(options->group);
 }
 
-int rmdi_plan_begin(rmdi_plan *plan, const rmd_task_options *options, bool handled)
+int rmdi_plan_begin(rmdi_plan *plan, const rmdi_threads *pool, const rmd_task_options *options,
+                    bool handled)
 {
     plan->options = options ? options : &no_options;
     plan->handled = handled;
-    plan->self = rmdi_self_now();
+    plan->self = rmdi_self_and_worker(&plan->worker);
+    if (plan->worker && plan->worker->pool != pool)
+        plan->worker = NULL;
     int err = options ? check_options(options) : 0;
     plan->limited = options && has_limits(&options->limits);
     if (err == 0 && plan->self->context)
@@ -69,7 +72,7 @@ void rmdi_plan_drop(rmdi_plan *plan)
 
 bool rmdi_plan_is_inside(const rmdi_plan *plan, const rmdi_threads *pool)
 {
-    return rmdi_frames_include(plan->self->frame, pool) || rmdi_worker_here(pool);
+    return plan->worker || rmdi_frames_include(plan->self->frame, pool);
 }
 
 void rmdi_task_fill(rmdi_threads *pool, rmdi_thread_task *task, uint64_t id, const rmdi_plan *plan,
@@ -168,7 +171,7 @@ static int try_plain(rmdi_threads *pool, const rmdi_plan *plan, rmdi_thread_task
 {
     uint32_t n = 1;
     rmdi_queue_enter(pool, plan->options);
-    int err = rmdi_room_look(pool, false, plan->options, &n);
+    int err = rmdi_room_is_plenty(pool) ? 0 : rmdi_room_look(pool, false, plan->options, &n);
     *task = err == 0 ? rmdi_task_from_kept(pool) : NULL;
     if (*task) {
         rmdi_task_fill(pool, *task, rmdi_threads_draw(&pool->stock, 1), plan, 0);
@@ -346,14 +349,13 @@ static int submit_in_steps(rmdi_threads *pool, const rmdi_plan *plan, rmdi_threa
 
 static int submit(rmdi_threads *pool, const rmdi_plan *plan, rmd_future **future)
 {
-    rmdi_worker *worker = rmdi_worker_here(pool);
     rmdi_thread_task *task = NULL;
     int err = RMD_EAGAIN;
     if (plan->limited)
         ; /* in steps */
-    else if (worker && plan->options->priority == RMD_PRIORITY_NORMAL)
-        err = submit_inside(pool, worker, plan, &task);
-    else if (!worker && !rmdi_frames_include(plan->self->frame, pool))
+    else if (plan->worker && plan->options->priority == RMD_PRIORITY_NORMAL)
+        err = submit_inside(pool, plan->worker, plan, &task);
+    else if (!rmdi_plan_is_inside(plan, pool))
         err = submit_plain(pool, plan, &task);
     if (err == 0)
         rmdi_threads_tell(pool);
@@ -367,11 +369,12 @@ static int submit(rmdi_threads *pool, const rmdi_plan *plan, rmd_future **future
 int rmdi_threads_submit(rmd_pool *base, rmd_future **future, rmd_task_fn *fn, void *arg,
                         const rmd_task_options *options)
 {
+    rmdi_threads *pool = (rmdi_threads *)(void *)base;
     rmdi_plan plan = { .body = RMDI_BODY_POINTER, .fn = fn, .arg = arg };
-    int err = rmdi_plan_begin(&plan, options, future != NULL);
+    int err = rmdi_plan_begin(&plan, pool, options, future != NULL);
     if (err < 0)
         return err;
-    err = submit((rmdi_threads *)(void *)base, &plan, future);
+    err = submit(pool, &plan, future);
     if (err < 0)
         rmdi_plan_drop(&plan);
     return err;
@@ -396,15 +399,16 @@ static int encode(rmdi_encoded **out, const rmd_args *args)
 int rmdi_threads_call(rmd_pool *base, rmd_future **future, const char *name, rmd_args args,
                       const rmd_task_options *options)
 {
+    rmdi_threads *pool = (rmdi_threads *)(void *)base;
     rmdi_plan plan = { .body = RMDI_BODY_CALL, .function = rmd_function_find(name) };
     if (!plan.function)
         return rmdi_fail(RMD_ENOENT, "no function \"%s\" was added: see rmd_functions_add()", name);
     int err = encode(&plan.encoded, &args);
     if (err < 0)
         return err;
-    err = rmdi_plan_begin(&plan, options, future != NULL);
+    err = rmdi_plan_begin(&plan, pool, options, future != NULL);
     if (err == 0)
-        err = submit((rmdi_threads *)(void *)base, &plan, future);
+        err = submit(pool, &plan, future);
     if (err < 0) {
         rmdi_plan_drop(&plan);
         rmdi_free(plan.encoded);

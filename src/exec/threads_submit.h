@@ -21,13 +21,15 @@ typedef struct rmdi_plan {
     };
     const rmd_task_options *options;
     rmd_context *context;
-    rmdi_self *self; /* of whoever submits it */
+    rmdi_self *self;     /* of whoever submits it */
+    rmdi_worker *worker; /* that the submitter is, of the pool; NULL: none */
     bool handled;
     bool limited; /* it has limits */
 } rmdi_plan;
 
 /* Checks the options, and captures the context. */
-int rmdi_plan_begin(rmdi_plan *plan, const rmd_task_options *options, bool handled);
+int rmdi_plan_begin(rmdi_plan *plan, const rmdi_threads *pool, const rmd_task_options *options,
+                    bool handled);
 /* It has come to nothing: gives up the context. */
 void rmdi_plan_drop(rmdi_plan *plan);
 /* Does whoever submits it run a task of the pool, or is it a worker of that? */
@@ -64,6 +66,13 @@ static inline bool rmdi_threads_is_closed(const rmdi_threads *pool)
 }
 
 bool rmdi_room_is_none(const rmdi_threads *pool); /* a hint */
+/* With `in` of the injection held: is there room for one, and nothing that has to be looked at more
+ * closely? */
+static inline bool rmdi_room_is_plenty(const rmdi_threads *pool)
+{
+    return !pool->is_small && !rmdi_threads_is_closed(pool) &&
+           rmdi_injection_at_most(&pool->injection) < pool->queue_max;
+}
 /* With `in` of the injection held: is there room for *n? 0: for so many of them as *n is then, at
  * least one. RMD_ECLOSED, RMD_EFULL. RMD_EAGAIN: wait for it. RMD_EDEADLK: there is none, and who
  * is inside must not wait. */

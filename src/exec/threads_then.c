@@ -36,16 +36,17 @@ static void on_first_end(rmd_future *first, void *ctx)
 int rmdi_threads_then(rmd_pool *base, rmd_future **future, rmd_future *first, rmd_then_fn *fn,
                       void *arg, const rmd_task_options *options)
 {
+    rmdi_threads *pool = (rmdi_threads *)(void *)base;
     rmdi_plan p = { .body = RMDI_BODY_THEN };
     rmdi_thread_task *task;
-    int err = rmdi_plan_begin(&p, options, future != NULL);
+    int err = rmdi_plan_begin(&p, pool, options, future != NULL);
     p.then = err == 0 ? rmdi_alloc(sizeof *p.then) : NULL;
     if (err == 0 && !p.then)
         err = rmdi_fail_memory();
     if (err == 0) {
         *p.then = (rmdi_then){ .fn = fn, .arg = arg, .first = first };
         rmdi_future_hold(first);
-        err = rmdi_submit_held((rmdi_threads *)(void *)base, &p, true, &task);
+        err = rmdi_submit_held(pool, &p, true, &task);
     }
     if (err < 0) {
         rmdi_plan_drop(&p);

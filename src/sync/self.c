@@ -28,6 +28,13 @@ rmdi_self *rmdi_self_now(void)
     return l->present ? l->present : &l->own;
 }
 
+rmdi_self *rmdi_self_and_worker(struct rmdi_worker **worker)
+{
+    locals *l = mine();
+    *worker = l->worker;
+    return l->present ? l->present : &l->own;
+}
+
 rmdi_self *rmdi_self_swap(rmdi_self *self)
 {
     locals *l = mine();

@@ -29,6 +29,8 @@ typedef struct rmdi_self {
 
 /* The calling thread's present one; never NULL. */
 rmdi_self *rmdi_self_now(void);
+/* The same, and what rmdi_self_worker() returns, at once. */
+rmdi_self *rmdi_self_and_worker(struct rmdi_worker **worker);
 
 /* Makes *self, which is borrowed, the present one; NULL: the thread's own. Returns what was there,
  * to be given back, NULL for the thread's own. For the switch between coroutines, who are to be
