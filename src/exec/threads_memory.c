@@ -169,14 +169,15 @@ static bool push(rmdi_threads *pool, rmdi_thread_task *const *tasks, size_t n)
     s->n = n - 1;
     for (size_t i = 1; i < n; i++)
         s->tasks[i - 1] = tasks[i];
+    /* Relaxed, and in two steps: about so many. Before they are pushed: after that nothing of ours
+     * keeps the pool. */
+    uint32_t len = rmd_atomic_load(&pool->freed_len, RMD_RELAXED);
+    rmd_atomic_store(&pool->freed_len, len + (uint32_t)n, RMD_RELAXED);
     do {
         if (first == &no_more)
             return false;
         s->next = first;
     } while (!rmd_atomic_cas_weak(&pool->freed, &first, s, RMD_RELEASE, RMD_RELAXED));
-    /* Relaxed, and in two steps: about so many. */
-    uint32_t len = rmd_atomic_load(&pool->freed_len, RMD_RELAXED);
-    rmd_atomic_store(&pool->freed_len, len + (uint32_t)n, RMD_RELAXED);
     return true;
 }
 
