@@ -226,3 +226,35 @@ CASE(blocks_may_lie_in_each_other, ANY)
     CHECK_EQ(counted(), 3);
     end_pool(pool);
 }
+
+typedef struct canceller {
+    rmd_group *group;
+    rmd_event *over;
+} canceller;
+
+static void cancel_again_and_again(void *arg)
+{
+    canceller *c = arg;
+    while (rmd_event_wait(c->over, RMD_NOW) == RMD_ETIMEDOUT)
+        rmd_group_cancel(c->group);
+}
+
+/* By who submits, and by who cancels it, it is looked at at once; a checker of races sees how. */
+CASE(a_member_with_limits_is_cancelled_while_it_is_submitted, THREADS)
+{
+    canceller c;
+    rmd_pool *pool = open_pool(1);
+    REQUIRE(rmd_group_open(&c.group) == 0);
+    REQUIRE(rmd_event_open(&c.over) == 0);
+    rmd_task_options options = { .group = c.group, .limits.queue_ms_max = 60000 };
+    rmd_thread *thread = start_thread(cancel_again_and_again, &c);
+    for (int i = 0; i < 300; i++)
+        CHECK_EQ(try_begin(pool, NULL, "count", RMD_ARGS(), options), 0);
+    rmd_event_set(c.over);
+    join_thread(thread);
+    CHECK_EQ(rmd_group_wait(c.group, soon()), 0);
+    CHECK_EQ(census_of(pool).ok, counted());
+    CHECK_EQ(rmd_group_free(c.group), 0);
+    CHECK_EQ(rmd_event_free(c.over), 0);
+    end_pool(pool);
+}
