@@ -139,8 +139,11 @@ bool rmdi_worker_could_run(const rmd_future *future)
  */
 static void take_newest(rmdi_worker *worker, rmdi_thread_task *task)
 {
-    if (rmdi_deque_peek(&worker->deque) == task && rmdi_deque_take(&worker->deque))
-        rmdi_future_drop(&task->future); /* nobody but we push, so it was that one */
+    if (rmdi_deque_peek(&worker->deque) != task || !rmdi_deque_take(&worker->deque))
+        return;
+    rmdi_future_drop(&task->future); /* nobody but we push, so it was that one */
+    if (worker->pool->is_small)
+        rmdi_threads_tell_room(worker->pool);
 }
 
 static bool help(rmd_future *future, bool as_worker)

@@ -180,3 +180,50 @@ CASE(a_task_that_submits_to_a_full_queue_runs_it_in_place, CALLS)
     end_pool(works_pool);
     CHECK_EQ(counted(), 10);
 }
+
+typedef struct room {
+    rmd_pool *pool;
+    rmd_event *full, *submitted;
+} room;
+
+static void submit_when_full(void *arg)
+{
+    room *r = arg;
+    CHECK_EQ(rmd_event_wait(r->full, soon()), 0);
+    CHECK_EQ(try_count(r->pool, NULL, 0), 0);
+    rmd_event_set(r->submitted);
+}
+
+static int nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+/* Takes the only place, lets another one wait for it, and runs what is there. */
+static int fill_and_wait(void *arg)
+{
+    room *r = arg;
+    rmd_future *child = submit(r->pool, nothing, NULL);
+    rmd_event_set(r->full);
+    CHECK_EQ(rmd_event_wait(r->submitted, rmd_after_ms(50)), RMD_ETIMEDOUT);
+    CHECK_EQ(rmd_future_wait(child, RMD_FOREVER), 0);
+    rmd_future_free(child);
+    return 0;
+}
+
+CASE(what_a_task_waits_for_and_runs_itself_makes_room, THREADS)
+{
+    room r = { .pool = open_pool_with(1, (rmd_pool_options){ .queue_max = 1 }) };
+    REQUIRE(rmd_event_open(&r.full) == 0);
+    REQUIRE(rmd_event_open(&r.submitted) == 0);
+    rmd_thread *thread = start_thread(submit_when_full, &r);
+    rmd_future *future = submit(r.pool, fill_and_wait, &r);
+    CHECK_EQ(rmd_event_wait(r.submitted, soon()), 0);
+    await_workers(future);
+    CHECK_END(future, RMD_OUTCOME_OK, 0);
+    join_thread(thread);
+    end_pool(r.pool);
+    CHECK_EQ(rmd_event_free(r.full), 0);
+    CHECK_EQ(rmd_event_free(r.submitted), 0);
+}
