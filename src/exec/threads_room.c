@@ -39,17 +39,29 @@ static uint32_t room_for(rmdi_threads *pool, uint32_t wanted)
 {
     if (!pool->is_small)
         return rmdi_injection_room(&pool->injection, pool->queue_max, wanted);
-    rmdi_brief_enter(&pool->injection.out);
     size_t n = count_queued(pool), room = n < pool->queue_max ? pool->queue_max - n : 0;
-    rmdi_brief_leave(&pool->injection.out);
     return room < wanted ? (uint32_t)room : wanted;
+}
+
+/* What a worker is just taking is said to be in the queue until it is elsewhere, and in a small
+ * queue counts twice for a moment. Who does not wait for room is told exactly; whoever waits is woken
+ * when it is over. */
+static uint32_t room_now(rmdi_threads *pool, uint32_t wanted)
+{
+    rmdi_brief_enter(&pool->injection.out);
+    uint32_t room = room_for(pool, wanted);
+    rmdi_brief_leave(&pool->injection.out);
+    return room;
 }
 
 int rmdi_room_look(rmdi_threads *pool, bool inside, const rmd_task_options *options, uint32_t *n)
 {
     if (rmdi_threads_is_closed(pool))
         return RMD_ECLOSED;
-    *n = room_for(pool, *n);
+    uint32_t wanted = *n;
+    *n = room_for(pool, wanted);
+    if (!*n && (inside || options->full_ms < 0))
+        *n = room_now(pool, wanted);
     if (*n)
         return 0;
     if (options->full_ms < 0)

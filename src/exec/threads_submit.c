@@ -328,7 +328,7 @@ int rmdi_submit_held(rmdi_threads *pool, const rmdi_plan *plan, bool always, rmd
     *out = task;
     if (err == 0 && !rmdi_future_offer(&task->future))
         end_told(task);
-    else if (plan->limited) /* not of the task: others may be ending it already */
+    else if (plan->limited)      /* not of the task: others may be ending it already */
         rmdi_limits_begin(task); /* not before: a due that finds it claimed is lost */
     return err;
 }

@@ -2,6 +2,8 @@
 /* The queue is bounded: who submits to a full one waits, is refused, or does it himself. */
 #include "suite.h"
 
+#include <remuda/atomics.h>
+
 /* A pool of one worker with a queue of two places, all taken. */
 static gate at;
 static rmd_future *taken[3];
@@ -141,6 +143,33 @@ CASE(room_is_found_in_the_text_of_the_pool_too, ANY)
     CHECK_EQ(try_count(pool, NULL, -1), RMD_EFULL);
     open_gate(&here);
     CHECK_END(runs, RMD_OUTCOME_OK, 0);
+    end_pool(pool);
+}
+
+static rmd_atomic(int) noted_begins;
+
+static int note_begin(void *arg)
+{
+    (void)arg;
+    rmd_atomic_add(&noted_begins, 1, RMD_RELAXED);
+    return 0;
+}
+
+/* Whatever the worker is doing with the one that may be queued. */
+CASE(a_queue_with_room_refuses_nothing, THREADS)
+{
+    enum { TASKS = 100000 };
+    int refused = 0;
+    rmd_task_options options = { .size = sizeof options, .full_ms = -1 };
+    rmd_pool *pool = open_pool_with(1, (rmd_pool_options){ .queue_max = 2 });
+    for (int i = 0; i < TASKS; i++) {
+        while (rmd_atomic_load(&noted_begins, RMD_RELAXED) < i - 1)
+            ;
+        refused += rmd_submit(pool, NULL, note_begin, NULL, &options) < 0;
+        if (refused)
+            break;
+    }
+    CHECK_EQ(refused, 0);
     end_pool(pool);
 }
 
