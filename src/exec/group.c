@@ -201,8 +201,9 @@ static bool has_begun(const rmd_future *future)
 }
 
 /* Runs what has not begun, one after the other. Of those that we may not run there can be fewer
- * meanwhile, and one that we may is passed by: so again, until there was none. */
-static void help(rmd_group *group, rmd_deadline deadline)
+ * meanwhile, and one that we may is passed by: so again, until there was none. RMD_EFORKED: what we
+ * ran has forked, and this is the child. */
+static int help(rmd_group *group, rmd_deadline deadline)
 {
     bool ran = true;
     while (ran) {
@@ -210,11 +211,15 @@ static void help(rmd_group *group, rmd_deadline deadline)
         ran = false;
         for (rmd_future *future; (future = unstarted_member(group, not_ours));) {
             bool helped = rmdi_future_help(future, deadline, false);
+            int err = check_process(group);
+            if (err < 0)
+                return err;
             ran = ran || helped;
             not_ours += !helped && !has_begun(future); /* else another one was faster */
             rmdi_future_drop(future);
         }
     }
+    return 0;
 }
 
 static int sleep_until_empty(rmd_group *group, rmd_deadline deadline)
@@ -233,9 +238,10 @@ static int sleep_until_empty(rmd_group *group, rmd_deadline deadline)
 
 static int wait_parked(rmd_group *group, rmd_deadline deadline)
 {
-    if (deadline.ns == RMD_FOREVER.ns)
-        help(group, deadline);
-    int err = left_in(group) ? sleep_until_empty(group, deadline) : 0;
+    int err = deadline.ns == RMD_FOREVER.ns ? help(group, deadline) : 0;
+    if (err < 0)
+        return err;
+    err = left_in(group) ? sleep_until_empty(group, deadline) : 0;
     uint64_t left = left_in(group);
     if (!left || err == RMD_EDEADLK)
         return left ? err : 0;

@@ -371,6 +371,12 @@ static int fork_in_body(void *arg)
     return 0;
 }
 
+static int count_run(void *arg)
+{
+    rmd_atomic_add((rmd_atomic(int) *)arg, 1, RMD_RELAXED);
+    return 0;
+}
+
 static void fork_in_a_task(bool ends_there)
 {
     rmd_future *future;
@@ -440,6 +446,29 @@ TEST(a_child_that_returns_to_a_thread_that_helps)
     CHECK_EQ(err, 0);
     check_child(p.child);
     rmd_future_free(future);
+    end();
+}
+
+/* The same for a group: in the child none of its other tasks is run. */
+TEST(a_child_that_returns_to_a_thread_that_helps_a_group)
+{
+    rmd_group *group;
+    rmd_atomic(int) ran = 0;
+    begin("threads:1"); /* which is busy */
+    REQUIRE(rmd_group_open(&group) == 0);
+    rmd_task_options options = { .size = sizeof options, .group = group };
+    REQUIRE(rmd_submit(p.pool, NULL, fork_in_body, NULL, &options) == 0);
+    REQUIRE(rmd_submit(p.pool, NULL, count_run, &ran, &options) == 0);
+    int err = rmd_group_wait(group, RMD_FOREVER);
+    if (p.child == 0) {
+        CHECK_EQ(err, RMD_EFORKED);
+        CHECK_EQ(rmd_atomic_load(&ran, RMD_RELAXED), 0);
+        _exit(0);
+    }
+    CHECK_EQ(err, 0);
+    CHECK_EQ(rmd_atomic_load(&ran, RMD_RELAXED), 1);
+    check_child(p.child);
+    CHECK_EQ(rmd_group_free(group), 0);
     end();
 }
 
