@@ -242,6 +242,8 @@ static int wait_parked(rmd_group *group, rmd_deadline deadline)
     if (err < 0)
         return err;
     err = left_in(group) ? sleep_until_empty(group, deadline) : 0;
+    if (err == RMD_EFORKED)
+        return err;
     uint64_t left = left_in(group);
     if (!left || err == RMD_EDEADLK)
         return left ? err : 0;

@@ -432,6 +432,65 @@ TEST(a_child_that_returns_to_a_task_that_waits)
     end();
 }
 
+static struct {
+    rmd_pool *pool;
+    rmdi_event blocks, gate;
+    pid_t child;
+} last;
+
+static int fork_only(void *arg)
+{
+    (void)arg;
+    last.child = fork();
+    return 0;
+}
+
+/* The last worker: it runs what keeps another task from ending. */
+static int wait_for_what_is_held_back(void *arg)
+{
+    rmd_future *first, *later;
+    rmd_task_options high = { .size = sizeof high, .priority = RMD_PRIORITY_HIGH };
+    (void)arg;
+    CHECK_EQ(rmd_submit(last.pool, &first, fork_only, NULL, &high), 0);
+    CHECK_EQ(rmd_then(last.pool, &later, first, go_on, NULL, NULL), 0);
+    int err = rmd_future_wait(later, RMD_FOREVER);
+    if (last.child == 0)
+        _exit(err == RMD_EFORKED ? 0 : 1);
+    CHECK_EQ(err, 0);
+    rmd_future_free(first);
+    rmd_future_free(later);
+    return 0;
+}
+
+static int block_for_gate(void *arg)
+{
+    int err = 0;
+    (void)arg;
+    RMD_BLOCKING
+    {
+        rmdi_event_set(&last.blocks);
+        err = rmdi_event_wait(&last.gate, RMD_FOREVER);
+    }
+    return err;
+}
+
+TEST(a_child_that_returns_to_the_last_worker)
+{
+    rmd_future *future;
+    if (KIT_SANITIZED)
+        SKIP("sanitizers let no child of a process with threads do much");
+    REQUIRE(rmd_pool_open(&last.pool, "threads:1", NULL, soon()) == 0);
+    REQUIRE(rmd_submit(last.pool, NULL, block_for_gate, NULL, NULL) == 0);
+    CHECK_EQ(rmdi_event_wait(&last.blocks, soon()), 0);
+    REQUIRE(rmd_submit(last.pool, &future, wait_for_what_is_held_back, NULL, NULL) == 0);
+    CHECK_EQ(rmd_future_wait(future, rmd_after_ms(600000)), 0); /* not helping */
+    check_child(last.child);
+    rmd_future_free(future);
+    rmdi_event_set(&last.gate);
+    CHECK_EQ(rmd_pool_drain(last.pool, soon()), 0);
+    CHECK_EQ(rmd_pool_free(last.pool), 0);
+}
+
 /* Outside the pool: a thread that helps. */
 TEST(a_child_that_returns_to_a_thread_that_helps)
 {

@@ -244,6 +244,9 @@ int rmdi_waits_begin(rmdi_waits *waits, rmd_future *future, rmd_group *group, rm
     int more;
     while ((more = begin(waits, future, group, deadline, &found)) == 1) {
         bool helped = rmdi_future_help(found, RMD_FOREVER, false);
+        int err = rmdi_future_check(found, "wait"); /* it may have forked, and this be the child */
+        if (err < 0)
+            return err;
         bool begun = rmd_atomic_load(&found->word, RMD_RELAXED) & RMDI_FUTURE_STATE;
         rmdi_future_drop(found);
         if (!helped && !begun)
