@@ -225,7 +225,8 @@ static bool is_in_ring(const rmdi_injection *injection, const rmdi_link *link, u
     return ahead <= injection->mask && look_at(injection, own_head(injection) + ahead) == link;
 }
 
-/* Those at the head are passed by at once, so that nobody looks for something there. */
+/* Those at the head are passed by at once: so who cancels one after the other, from the oldest on,
+ * does not find them again each time, and nobody looks for a task there. */
 static void make_hole(rmdi_injection *injection, uint16_t place)
 {
     /* Relaxed: with `out`, as whoever takes it. */

@@ -231,3 +231,25 @@ HARNESS(injection_holes_are_nothing)
     }
     end();
 }
+
+/* One that puts two, and takes them out again, leaves nothing that looks like one. */
+static void put_two_and_take_out(void *arg)
+{
+    item *first = arg;
+    bool second = put(first), third = put(first + 1);
+    if (second)
+        take_out(first);
+    if (third)
+        take_out(first + 1);
+}
+
+HARNESS(injection_what_was_taken_out_is_not_said_to_be_there)
+{
+    crew all = { 0 };
+    begin(2, RMDI_PRIORITY_NORMAL);
+    crew_add(&all, put_two_and_take_out, &q.items[0], "submitter 1");
+    crew_add(&all, put_two_and_take_out, &q.items[HALF], "submitter 2");
+    crew_join(&all);
+    RMD_ASSERT(!rmdi_injection_has(&q.queue, q.priority));
+    end();
+}
