@@ -48,7 +48,11 @@ enum {
 
 /* Memory of tasks that is kept for the next ones, and how many tasks are allocated at once. None,
  * and one, where use after free is to be seen. */
-#if defined(RMD_EXPLORE) || defined(__SANITIZE_ADDRESS__)
+#if defined(RMD_EXPLORE)
+extern uint32_t rmdi_tasks_kept_max; /* 0, unless a harness wants some to be kept */
+#define RMDI_TASKS_KEPT_MAX rmdi_tasks_kept_max
+#define RMDI_BLOCK_TASKS    1
+#elif defined(__SANITIZE_ADDRESS__)
 #define RMDI_TASKS_KEPT_MAX 0
 #define RMDI_BLOCK_TASKS    1
 #else

@@ -21,6 +21,10 @@
 
 _Static_assert(DRAWN >= RMDI_BATCH_MAX, "enough for a batch");
 
+#ifdef RMD_EXPLORE
+uint32_t rmdi_tasks_kept_max;
+#endif
+
 /* A task that is not in use holds one of these in the line that every task fills. */
 typedef struct rmdi_spares {
     struct rmdi_spares *next;

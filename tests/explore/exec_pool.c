@@ -1165,3 +1165,38 @@ HARNESS(pool_lists_failures_that_were_overlooked)
         free_futures(1);
     free_pool(2);
 }
+
+static void free_first_future(void *arg)
+{
+    (void)arg;
+    rmd_future_free(s.futures[0]);
+}
+
+/* The last handle goes while the pool does: either takes the rest with it. */
+HARNESS(pool_is_freed_while_the_last_handle_is)
+{
+    crew all = { 0 };
+    rmdi_tasks_kept_max = 2;
+    open_pool("threads:1");
+    RMD_ASSERT(submit_child(&s.futures[0], run) == 0);
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    crew_add(&all, free_first_future, NULL, "frees the handle");
+    RMD_ASSERT(rmd_pool_free(s.pool) == 0);
+    crew_join(&all);
+    rmdi_tasks_kept_max = 0;
+}
+
+/* What was kept is used again by who submits, while workers give back more. */
+HARNESS(pool_uses_memory_again)
+{
+    crew all = { 0 };
+    rmdi_tasks_kept_max = 2;
+    open_pool("threads:2");
+    RMD_ASSERT(submit_child(NULL, run) == 0);
+    crew_add(&all, submit_one, NULL, "submits");
+    submit_one(NULL);
+    crew_join(&all);
+    close_pool(5);
+    RMD_ASSERT(runs() == 5);
+    rmdi_tasks_kept_max = 0;
+}
