@@ -44,8 +44,8 @@ static uint32_t room_for(rmdi_threads *pool, uint32_t wanted)
 }
 
 /* What a worker is just taking is said to be in the queue until it is elsewhere, and in a small
- * queue counts twice for a moment. Who does not wait for room is told exactly; whoever waits is woken
- * when it is over. */
+ * queue counts twice for a moment. Who does not wait for room is told exactly; whoever waits is
+ * woken when that is over. */
 static uint32_t room_now(rmdi_threads *pool, uint32_t wanted)
 {
     rmdi_brief_enter(&pool->injection.out);

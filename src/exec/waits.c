@@ -240,7 +240,7 @@ static int begin(rmdi_waits *waits, rmd_future *future, rmd_group *group, rmd_de
  * for it in turn. (R. Wagner and B. Calder's leapfrogging, 1993, for the last one only.) */
 int rmdi_waits_begin(rmdi_waits *waits, rmd_future *future, rmd_group *group, rmd_deadline deadline)
 {
-    rmd_future *found;
+    rmd_future *found = NULL;
     int more;
     while ((more = begin(waits, future, group, deadline, &found)) == 1) {
         bool helped = rmdi_future_help(found, RMD_FOREVER, false);
