@@ -104,6 +104,7 @@ typedef struct rmdi_thread_task {
     struct rmdi_limits *limits; /* NULL: none */
     uint32_t attempt;           /* of one that failed, or has limits: the last; 0: none */
     bool held;                  /* guarded as link: it is in `held` */
+    bool coming;                /* guarded so, too: and counted in `coming` */
     bool failed;                /* guarded by the lock of `failed`: it is in that */
     uint8_t slot;               /* of its block; constant */
 } rmdi_thread_task;
@@ -175,6 +176,8 @@ struct rmdi_threads {
     char line_1[RMDI_LINE_BYTES];
     rmdi_injection injection;
     rmdi_link held; /* tasks that must not begin yet; guarded by `out` of the injection */
+    rmd_atomic(uint32_t) coming; /* of them, those that will be queued at once, and take a place;
+                                  * written with `out`, grows with both locks */
     /* guarded by `in` of the injection: */
     rmdi_stock stock;
     struct rmdi_spares *kept;    /* memory of tasks */
@@ -254,6 +257,11 @@ static inline rmdi_thread_task *rmdi_thread_task_of(const rmd_future *future)
 static inline struct rmdi_limits *rmdi_task_limits(const rmdi_thread_task *task)
 {
     return task->cold ? task->limits : NULL;
+}
+/* n more are coming. With `out` of the injection held. */
+static inline void rmdi_threads_count_coming(rmdi_threads *pool, uint32_t n)
+{
+    rmd_atomic_store(&pool->coming, rmd_atomic_load(&pool->coming, RMD_RELAXED) + n, RMD_RELAXED);
 }
 /* Takes it out of `held`, if it is there. With `out` of the injection held. */
 bool rmdi_task_unhold(rmdi_thread_task *task);

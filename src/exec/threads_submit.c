@@ -264,6 +264,8 @@ static int accept(rmdi_threads *pool, rmdi_thread_task *task, const rmdi_plan *p
     if (err == 0) {
         rmdi_brief_enter(&pool->injection.out);
         RMD_PLAIN_SET(task->held, true);
+        RMD_PLAIN_SET(task->coming, !always);
+        rmdi_threads_count_coming(pool, !always);
         RMD_PLAIN_WRITES(&pool->held, sizeof pool->held);
         rmdi_list_append(&pool->held, &task->link);
         rmdi_brief_leave(&pool->injection.out);

@@ -71,7 +71,9 @@ bool rmdi_room_is_none(const rmdi_threads *pool); /* a hint */
 static inline bool rmdi_room_is_plenty(const rmdi_threads *pool)
 {
     return !pool->is_small && !rmdi_threads_is_closed(pool) &&
-           rmdi_injection_at_most(&pool->injection) < pool->queue_max;
+           rmd_atomic_load(&pool->coming, RMD_RELAXED) +
+                   (uint64_t)rmdi_injection_at_most(&pool->injection) <
+               pool->queue_max;
 }
 /* With `in` of the injection held: is there room for *n? 0: for so many of them as *n is then, at
  * least one. RMD_ECLOSED, RMD_EFULL. RMD_EAGAIN: wait for it. RMD_EDEADLK: there is none, and who

@@ -77,6 +77,8 @@ bool rmdi_task_unhold(rmdi_thread_task *task)
         rmdi_list_remove(&task->link);
         task->link = (rmdi_link){ 0 };
         RMD_PLAIN_SET(task->held, false);
+        rmdi_threads_count_coming(task->pool, -(uint32_t)RMD_PLAIN(task->coming));
+        RMD_PLAIN_SET(task->coming, false);
     }
     return held;
 }
@@ -89,10 +91,10 @@ void rmdi_task_unqueue(rmdi_thread_task *task)
     bool queued = !held && rmdi_injection_remove(&pool->injection, &task->link, task->place,
                                                  (unsigned)task->priority);
     rmdi_brief_leave(&pool->injection.out);
-    if (queued)
+    if (queued || held) {
         rmdi_threads_tell_room(pool);
-    if (queued || held)
         rmdi_future_drop(&task->future);
+    }
 }
 
 static int cancel(rmd_future *future)

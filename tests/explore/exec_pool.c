@@ -692,6 +692,29 @@ HARNESS(pool_full_queue_refuses_the_impatient)
     free_pool(4 - (uint64_t)refused);
 }
 
+/* With limits it comes to the queue in two steps. */
+static void submit_with_limits(void *arg)
+{
+    rmd_task_options options = { .size = sizeof options, .full_ms = -1 };
+    options.limits.attempts_max = 2;
+    int err = rmd_submit(s.pool, NULL, run, arg, &options);
+    RMD_ASSERT(err == 0 || err == RMD_EFULL);
+    if (err < 0)
+        rmd_atomic_add(&s.refused, 1, RMD_RELAXED);
+}
+
+HARNESS(pool_full_queue_counts_what_is_about_to_be_in_it)
+{
+    crew all = { 0 };
+    rmd_statistics statistics;
+    open_pool("threads:1?queue=1");
+    crew_add(&all, submit_with_limits, NULL, "submits 1");
+    crew_add(&all, submit_with_limits, NULL, "submits 2");
+    crew_join(&all);
+    RMD_ASSERT(rmd_pool_statistics(s.pool, &statistics) == 0 && statistics.queued_max == 1);
+    close_pool_at_most(2);
+}
+
 /* Inside a task nobody waits for room. */
 HARNESS(pool_full_queue_inside_a_task)
 {
