@@ -24,8 +24,10 @@ RMD_BEGIN
 
 typedef struct rmd_group rmd_group;
 
-/* An empty group; tasks enter it by rmd_task_options.group and rmd_command.group. Errors:
- * RMD_ENOMEM, RMD_EINVAL. */
+/* An empty group; tasks enter it by rmd_task_options.group and rmd_command.group, when they are
+ * accepted: one whose submission still waits for room in the queue is not in it yet, so neither
+ * free the group before that has returned, nor expect a cancel to reach it. Errors: RMD_ENOMEM,
+ * RMD_EINVAL. */
 RMD_API int rmd_group_open(rmd_group **group) RMD_NODISCARD;
 
 /* Waits until every task that has entered has ended. RMD_ETIMEDOUT, RMD_EDEADLK as

@@ -5,9 +5,9 @@
  *
  * Those of normal priority lie in a ring of pointers, with a brief lock at either end: `in` for
  * those who put, `out` for those who take, and for the rest. So a submitter and the workers meet in
- * the cells only. Nothing of a task is touched to take it: it is in the cache of whoever has
- * submitted it. One that is taken out of the middle leaves a hole. When the ring is full, and until
- * what came then has been taken, they go to a list like those of the other priorities.
+ * the cells only. Nothing of a task is touched to take it from there: it is in the cache of whoever
+ * has submitted it. One that is taken out of the middle leaves a hole. When the ring is full, and
+ * until what came then has been taken, they go to a list like those of the other priorities.
  *
  * Both locks: `in` first. */
 #ifndef RMDI_EXEC_INJECTION_H

@@ -69,7 +69,7 @@ typedef struct rmdi_encoded {
     unsigned char data[];
 } rmdi_encoded;
 
-/* At most 192 bytes: there may be millions. Three lines of the cache, of which a plain task fills
+/* There may be millions. Three lines of the cache, of which a plain task fills
  * the second, and its members of groups and those who wait for it the first; the last is for what
  * few tasks have. These two are zeroed where they are not used: see threads_memory.c. */
 typedef struct rmdi_thread_task {

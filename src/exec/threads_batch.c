@@ -16,14 +16,12 @@ typedef struct batch {
     size_t made, queued; /* of them */
 } batch;
 
-/* Memory for n tasks, at most a batch, and the first of their numbers; how many there are. */
-static size_t take_memory(rmdi_threads *pool, rmdi_thread_task **memory, size_t n, uint64_t *id)
+/* Memory for n tasks, at most a batch; for how many there is some. */
+static size_t take_memory(rmdi_threads *pool, rmdi_thread_task **memory, size_t n)
 {
     size_t got = 0;
     do {
         rmdi_brief_enter(&pool->injection.in);
-        if (got == 0)
-            *id = rmdi_threads_draw(&pool->stock, (unsigned)n);
         while (got < n && (memory[got] = rmdi_task_from_kept(pool)))
             got++;
         rmdi_brief_leave(&pool->injection.in);
@@ -31,15 +29,13 @@ static size_t take_memory(rmdi_threads *pool, rmdi_thread_task **memory, size_t 
     return got;
 }
 
-/* As the model, but for its number and what it runs. */
-static void fill_like(rmdi_thread_task *task, const rmdi_thread_task *model, uint64_t id,
-                      const rmd_task *what)
+/* As the model, but for what it runs. */
+static void fill_like(rmdi_thread_task *task, const rmdi_thread_task *model, const rmd_task *what)
 {
     RMD_PLAIN_WRITES(&task->future.ops, RMDI_TASK_HOT_BYTES);
     memcpy((char *)task + RMDI_TASK_HOT, (const char *)model + RMDI_TASK_HOT, RMDI_TASK_HOT_BYTES);
     rmd_atomic_init(&task->future.word, rmd_atomic_load(&model->future.word, RMD_RELAXED));
     rmd_atomic_init(&task->frame, NULL);
-    task->future.id = id;
     task->fn = what->fn;
     task->arg = what->arg;
     if (task->cold) {
@@ -50,17 +46,25 @@ static void fill_like(rmdi_thread_task *task, const rmdi_thread_task *model, uin
 
 static void make_batch(batch *b, const rmd_task *tasks, size_t n)
 {
-    rmdi_thread_task model;
-    uint64_t id;
+    rmdi_thread_task model = { 0 };
     size_t wanted = 0;
     while (wanted < n && wanted < RMDI_BATCH_MAX && tasks[wanted].fn)
         wanted++;
-    b->made = wanted ? take_memory(b->pool, b->tasks, wanted, &id) : 0;
-    if (!b->made)
-        return;
-    rmdi_task_fill(b->pool, &model, id, b->plan, 0);
+    b->made = wanted ? take_memory(b->pool, b->tasks, wanted) : 0;
+    rmdi_task_fill(b->pool, &model, 0, b->plan, 0);
     for (size_t i = 0; i < b->made; i++)
-        fill_like(b->tasks[i], &model, id + i, &tasks[i]);
+        fill_like(b->tasks[i], &model, &tasks[i]);
+}
+
+/* They get their numbers when they are accepted: to be cancelled with those before them, and not
+ * with those that come later. With the queue entered. */
+static void put(batch *b, uint32_t n)
+{
+    uint64_t id = rmdi_threads_draw(&b->pool->stock, n);
+    rmdi_thread_task *const *tasks = b->tasks + b->queued;
+    for (uint32_t i = 0; i < n; i++)
+        tasks[i]->future.id = id + i;
+    rmdi_queue_append(b->pool, tasks, n, b->plan->options);
 }
 
 /* As many as there is room for. As rmdi_room_look(). */
@@ -71,7 +75,7 @@ static int queue_batch(batch *b)
     rmdi_queue_enter(b->pool, options);
     int err = rmdi_room_look(b->pool, false, options, &n);
     if (err == 0)
-        rmdi_queue_append(b->pool, b->tasks + b->queued, n, options);
+        put(b, n);
     rmdi_queue_leave(b->pool, options);
     if (err == 0)
         b->queued += n;
@@ -97,7 +101,8 @@ static int queue_all(batch *b)
     return err;
 }
 
-/* How many of n, at most a batch, were accepted; *err why not more. */
+/* How many of n, at most a batch, were accepted; *err why not more: RMD_EINVAL, without a detail,
+ * as the next has no function. */
 static size_t submit_batch(rmdi_threads *pool, const rmd_task *tasks, size_t n,
                            const rmdi_plan *plan, rmd_future **futures, int *err)
 {
@@ -107,13 +112,17 @@ static size_t submit_batch(rmdi_threads *pool, const rmd_task *tasks, size_t n,
     if (full < 0)
         *err = full;
     else if (b.made < n && b.made < RMDI_BATCH_MAX)
-        *err = tasks[b.made].fn ? rmdi_fail_memory()
-                                : rmdi_fail(RMD_EINVAL, "a task of no function");
+        *err = tasks[b.made].fn ? rmdi_fail_memory() : RMD_EINVAL;
     for (size_t i = 0; plan->handled && i < b.queued; i++)
         futures[i] = &b.tasks[i]->future;
     for (size_t i = b.queued; i < b.made; i++)
         rmdi_task_refuse(b.tasks[i], plan, plan->handled ? 2 : 1);
     return b.queued;
+}
+
+static int refuse(size_t at)
+{
+    return rmdi_fail(RMD_EINVAL, "task %zu has no function", at);
 }
 
 /* One by one: from inside, or what needs more for each. */
@@ -123,7 +132,7 @@ static int64_t submit_each(rmd_pool *base, rmd_future **futures, const rmd_task 
     for (size_t i = 0; i < n; i++) {
         int err = tasks[i].fn ? rmdi_threads_submit(base, futures ? &futures[i] : NULL, tasks[i].fn,
                                                     tasks[i].arg, options)
-                              : rmdi_fail(RMD_EINVAL, "task %zu has no function", i);
+                              : refuse(i);
         if (err < 0)
             return i ? (int64_t)i : err;
     }
@@ -149,5 +158,7 @@ int64_t rmdi_threads_submit_many(rmd_pool *base, rmd_future **futures, const rmd
         if (batches % TELL_BATCHES == 0 || done == n || err < 0)
             rmdi_threads_tell(pool);
     }
+    if (err == RMD_EINVAL)
+        refuse(done);
     return done || n == 0 ? (int64_t)done : err;
 }

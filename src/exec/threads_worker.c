@@ -243,6 +243,8 @@ void rmdi_crew_fill(rmdi_threads *pool)
 void rmdi_worker_block(rmdi_worker *worker)
 {
     rmdi_threads *pool = worker->pool;
+    if (!rmdi_process_is(pool->pool.process))
+        return; /* a child that a task has forked: its copy of the pool is nobody's */
     if (worker->blocks++)
         return;
     rmdi_worker_flush(worker);
@@ -259,6 +261,8 @@ void rmdi_worker_block(rmdi_worker *worker)
 bool rmdi_worker_is_last(rmdi_worker *worker)
 {
     rmdi_threads *pool = worker->pool;
+    if (!rmdi_process_is(pool->pool.process))
+        return false;
     rmdi_lock_enter(&pool->crew);
     bool none_comes = pool->no_thread || !rmd_atomic_load(&pool->missing, RMD_RELAXED);
     unsigned unsure = pool->start ? pool->starting : 0; /* `start` may fail */
@@ -271,7 +275,7 @@ bool rmdi_worker_is_last(rmdi_worker *worker)
 void rmdi_worker_unblock(rmdi_worker *worker)
 {
     rmdi_threads *pool = worker->pool;
-    if (--worker->blocks)
+    if (!rmdi_process_is(pool->pool.process) || --worker->blocks)
         return;
     rmdi_lock_enter(&pool->crew);
     pool->blocked--;
