@@ -122,9 +122,10 @@ RMD_API int rmd_pool_census(rmd_pool *pool, rmd_census *census);
 
 /* Calls fn for each task that did not end OK (nor CANCELLED), and whose error, outcome or failure
  * nobody asked for, before its future was freed or so far: with what it was, borrowed for the call.
- * The oldest 64 are kept; *more (unless NULL) is how many there are besides. Tasks of a group are
- * not among them. So far on threads only; RMD_ENOTSUP elsewhere. Never blocks, but for what fn
- * does. */
+ * A failure that has ended a task of rmd_then(), too, is that one's from then on: so that of a
+ * chain is told once, of its last task, if nobody asked for that one's. The oldest 64 are kept;
+ * *more (unless NULL) is how many there are besides. Tasks of a group are not among them. So far on
+ * threads only; RMD_ENOTSUP elsewhere. Never blocks, but for what fn does. */
 RMD_API int rmd_pool_overlooked(rmd_pool *pool, void (*fn)(void *ctx, const rmd_failure *failure),
                                 void *ctx, uint64_t *more);
 

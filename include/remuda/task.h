@@ -90,8 +90,9 @@ RMD_API int64_t rmd_submit_many(rmd_pool *pool, rmd_future **futures, const rmd_
                                 size_t n, const rmd_task_options *options) RMD_NODISCARD;
 
 /* Submits fn(first, arg), to be run when `first`, of any pool, or a promise, has ended OK; if that
- * ends otherwise so does this, with the same outcome and error, and fn never runs. It is accepted
- * now: a drain waits for it, and so for `first`. first is borrowed by fn, and held until then.
+ * ends otherwise so does this, with the same outcome and error, and fn never runs: the failure has
+ * been handed on, and rmd_pool_overlooked() does not list `first` for it. It is accepted now: a
+ * drain waits for it, and so for `first`. first is borrowed by fn, and held until then.
  * Errors: as rmd_submit, but it never waits for room in the queue. */
 typedef int rmd_then_fn(rmd_future *first, void *arg);
 RMD_API int rmd_then(rmd_pool *pool, rmd_future **future, rmd_future *first, rmd_then_fn *fn,

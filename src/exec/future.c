@@ -408,8 +408,7 @@ static rmd_outcome look(const rmd_future *future)
     if ((word & RMDI_FUTURE_STATE) != RMDI_FUTURE_ENDED)
         return RMD_PENDING;
     if (rmdi_future_outcome_in(word) != RMD_OUTCOME_OK && !(word & RMDI_FUTURE_SEEN))
-        /* Relaxed: a note. It is const to those who ask. */
-        rmd_atomic_or(&((rmd_future *)(uintptr_t)future)->word, RMDI_FUTURE_SEEN, RMD_RELAXED);
+        rmdi_future_see((rmd_future *)(uintptr_t)future); /* it is const to those who ask */
     return rmdi_future_outcome_in(word);
 }
 

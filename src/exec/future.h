@@ -49,7 +49,7 @@ enum {
     RMDI_FUTURE_WAITED = 1 << 5,   /* somebody is in the lists, or may be */
     RMDI_FUTURE_CANCEL = 1 << 6,   /* it was told to stop while it ran, by somebody */
     RMDI_FUTURE_LATE = 1 << 7,     /* the same, by a limit */
-    RMDI_FUTURE_SEEN = 1 << 8,     /* somebody has asked what became of it */
+    RMDI_FUTURE_SEEN = 1 << 8,     /* somebody has asked what became of it: see rmdi_future_see() */
     RMDI_FUTURE_HELD = 1 << 9,     /* it must not begin yet */
     RMDI_FUTURE_ROUND = 1 << 10,   /* its callbacks are being run, or will be */
     RMDI_FUTURE_GROUPED = 1 << 11, /* it is in a group */
@@ -114,6 +114,13 @@ static inline bool rmdi_future_ended(const rmd_future *future)
 {
     /* Acquire: then all that its end is about is seen, too. */
     return (rmd_atomic_load(&future->word, RMD_ACQUIRE) & RMDI_FUTURE_STATE) == RMDI_FUTURE_ENDED;
+}
+
+/* Somebody has asked what became of it, or has taken that on. */
+static inline void rmdi_future_see(rmd_future *future)
+{
+    /* Relaxed: a note. */
+    rmd_atomic_or(&future->word, RMDI_FUTURE_SEEN, RMD_RELAXED);
 }
 
 /* Of the word of one that has ended. */

@@ -27,6 +27,7 @@ static void on_first_end(rmd_future *first, void *ctx)
     if (failure.outcome == RMD_OUTCOME_OK) {
         rmdi_threads_release(task);
     } else if (rmdi_future_claim(&task->future, true)) {
+        rmdi_future_see(first); /* its failure is ours from now on, and listed once */
         rmdi_task_unqueue(task);
         rmdi_task_end_unstarted(task, failure.outcome, failure.error, failure.detail);
     }

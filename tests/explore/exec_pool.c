@@ -1223,3 +1223,24 @@ HARNESS(pool_uses_memory_again)
     RMD_ASSERT(runs() == 5);
     rmdi_tasks_kept_max = 0;
 }
+
+/* Of the one that it was handed on to, unless that was cancelled before. */
+HARNESS(pool_lists_a_failure_of_a_chain_once)
+{
+    crew all = { 0 };
+    open_pool("threads:1");
+    RMD_ASSERT(submit_child(&s.futures[0], fail) == 0);
+    RMD_ASSERT(rmd_then(s.pool, &s.futures[1], s.futures[0], go_on, NULL, NULL) == 0);
+    crew_add(&all, cancel_second, NULL, "cancels the second");
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    crew_join(&all);
+    if (rmd_explore_choose(2))
+        free_futures(1);
+    else
+        s.futures[2] = s.futures[0];
+    RMD_ASSERT(rmd_pool_overlooked(s.pool, look_at, NULL, NULL) == 0);
+    RMD_ASSERT(calls() == 1);
+    rmd_future_free(s.futures[1]);
+    rmd_future_free(s.futures[2]);
+    free_pool(2);
+}

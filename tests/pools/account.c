@@ -133,6 +133,71 @@ CASE(failures_that_nobody_looked_at_are_told, CALLS)
     CHECK_EQ(rmd_group_free(group), 0);
 }
 
+static int never(rmd_future *first, void *arg)
+{
+    (void)arg;
+    return rmd_future_error(first);
+}
+
+static rmd_future *go_on_as(rmd_pool *pool, rmd_future *first, const char *name)
+{
+    rmd_future *future = NULL;
+    rmd_task_options options = { .size = sizeof options, .name = name };
+    REQUIRE(rmd_then(pool, &future, first, never, NULL, &options) == 0);
+    return future;
+}
+
+/* A chain of three that fails, whose last is looked at or not. */
+static void fail_in_a_chain(rmd_pool *pool, bool seen)
+{
+    rmd_future *links[3] = { fail_as(pool, "first", NULL) };
+    for (int i = 1; i < 3; i++)
+        links[i] = go_on_as(pool, links[i - 1], i == 1 ? "second" : "third");
+    CHECK_EQ(rmd_future_wait(links[2], soon()), 0);
+    if (seen)
+        CHECK_EQ(rmd_future_error(links[2]), RMD_EIO);
+    for (int i = 0; i < 3; i++)
+        rmd_future_free(links[i]);
+}
+
+static void note_name(void *ctx, const rmd_failure *failure)
+{
+    overlooked *o = ctx;
+    o->count++;
+    strcat(o->names, failure->name);
+}
+
+CASE(a_failure_that_a_chain_hands_on_is_told_once, CALLS | THREADS)
+{
+    overlooked o = { 0 };
+    rmd_pool *pool = open_pool(1);
+    fail_in_a_chain(pool, false);
+    fail_in_a_chain(pool, true);
+    CHECK_EQ(rmd_pool_drain(pool, soon()), 0);
+    CHECK_EQ(rmd_pool_overlooked(pool, note_name, &o, NULL), 0);
+    CHECK_STR(o.names, "third");
+    CHECK_EQ(rmd_pool_free(pool), 0);
+}
+
+/* Nobody has taken it on. */
+CASE(a_failure_whose_chain_was_cancelled_before_is_told, CALLS | THREADS)
+{
+    overlooked o = { 0 };
+    gate at = make_gate("a");
+    rmd_pool *pool = open_pool(1);
+    rmd_future *runs = begin_at(pool, &at, "gate", "a"), *first = fail_as(pool, "first", NULL);
+    rmd_future *second = go_on_as(pool, first, "second");
+    CHECK_EQ(rmd_future_cancel(second), 0);
+    open_gate(&at);
+    CHECK_END(runs, RMD_OUTCOME_OK, 0);
+    CHECK_EQ(rmd_pool_drain(pool, soon()), 0);
+    CHECK_EQ(rmd_pool_overlooked(pool, note_name, &o, NULL), 0);
+    CHECK_STR(o.names, "first");
+    CHECK_EQ(rmd_pool_free(pool), 0);
+    rmd_future_free(first);
+    rmd_future_free(second);
+}
+
 CASE(of_many_overlooked_failures_the_oldest_are_kept_and_all_counted, CALLS)
 {
     overlooked o = { 0 };
