@@ -56,8 +56,8 @@ typedef struct rmd_exit {
 /* Waits for the end of the task. 0 when it has ended, however it did; RMD_ETIMEDOUT changes nothing
  * about the task; RMD_ECANCELED when the thread's stop token fired (stop.h); RMD_EFORKED in a child
  * that was forked. RMD_EDEADLK for a wait that could never end: in a callback for a task of the
- * same pool of programs, or inside a task for one that waits for it in turn; rmd_error_detail()
- * names the circle.
+ * same pool of programs, or inside a task for one that waits for it in turn (or any of several
+ * each of which does, if none of these waits has a deadline); rmd_error_detail() names the circle.
  *
  * With RMD_FOREVER, a task of a threads pool that has not begun may be run by the calling thread:
  * if that is a worker of the pool, or has no stop token and the pool no `start`, and its stack has

@@ -2,7 +2,10 @@
 /* Each future that was added has an entry, hooked to its end, which moves it from `pending` to
  * `ended` and wakes one who waits. The lock is held for that, and in free() while the entries are
  * unhooked: an entry that cannot be unhooked any more is being run, waits for the lock, and frees
- * itself. The last reference, of the owner or an entry, frees the whole. */
+ * itself. The last reference, of the owner or an entry, frees the whole.
+ *
+ * A search for circles (waits.c) acquires it with the lock of all waits held, and perhaps those of
+ * groups: so none of these is acquired while it is held. */
 #include "exec/completions.h"
 
 #include "base/alloc.h"
@@ -197,19 +200,38 @@ static bool help(rmd_completions *c, rmd_deadline deadline)
     return helped;
 }
 
-/* With the lock held, which is released meanwhile. */
-static int sleep_for_one(rmd_completions *c, rmd_deadline deadline)
+bool rmdi_completions_any(rmd_completions *c, bool (*fn)(rmd_future *future, void *ctx), void *ctx)
+{
+    rmdi_lock_enter(&c->lock);
+    bool found = !rmdi_list_empty(&c->ended) || rmdi_list_empty(&c->pending);
+    for (rmdi_link *l = c->pending.next; l != &c->pending && !found; l = l->next)
+        found = fn(of_link(l)->future, ctx);
+    rmdi_lock_release(&c->lock);
+    return found;
+}
+
+/* Without the lock: the lock of all waits comes before it. */
+static int sleep_unlocked(rmd_completions *c, rmd_deadline deadline)
 {
     rmdi_waits waits;
-    if (deadline.ns <= 0)
-        return RMD_ETIMEDOUT;
-    rmdi_lock_release(&c->lock);
-    int err = rmdi_waits_begin(&waits, NULL, NULL, deadline);
+    int err = rmdi_waits_begin(&waits, (rmdi_awaited){ .any = c }, deadline);
+    if (err < 0)
+        return err;
     rmdi_lock_enter(&c->lock);
     while (err == 0 && rmdi_list_empty(&c->ended) && c->left)
         err = rmdi_condition_wait(&c->changed, &c->lock, deadline);
     rmdi_lock_release(&c->lock);
     rmdi_waits_end(&waits);
+    return err;
+}
+
+/* With the lock held, which is released meanwhile. */
+static int sleep_for_one(rmd_completions *c, rmd_deadline deadline)
+{
+    if (deadline.ns <= 0)
+        return RMD_ETIMEDOUT;
+    rmdi_lock_release(&c->lock);
+    int err = sleep_unlocked(c, deadline);
     rmdi_lock_enter(&c->lock);
     return err;
 }
@@ -254,6 +276,8 @@ int rmdi_completions_next(rmd_completions *c, rmd_future **future, uint64_t *tag
         *future = next;
         return 0;
     }
+    if (err == RMD_EDEADLK)
+        return err; /* it is told why */
     if (err < 0)
         return rmdi_fail(err, "%zu future%s not ended", left, left == 1 ? " has" : "s have");
     return rmdi_fail(RMD_ENOENT, "all futures have been given out");

@@ -10,4 +10,9 @@ int rmdi_completions_add(rmd_completions *completions, rmd_future *future, uint6
 int rmdi_completions_next(rmd_completions *completions, rmd_future **future, uint64_t *tag,
                           rmd_deadline deadline) RMD_NODISCARD;
 
+/* Calls fn for each that has not ended, with the lock held, until it returns true; and returns
+ * that. True without a call: the next is there, or none is left. */
+bool rmdi_completions_any(rmd_completions *completions, bool (*fn)(rmd_future *future, void *ctx),
+                          void *ctx);
+
 #endif

@@ -66,7 +66,7 @@ int rmdi_future_wait_parked(rmd_future *future, rmd_deadline deadline)
         return 0;
     if (deadline.ns <= 0)
         return rmdi_future_ended(future) ? 0 : rmdi_future_not_ended(future, RMD_ETIMEDOUT);
-    int err = rmdi_waits_begin(&waits, future, NULL, deadline);
+    int err = rmdi_waits_begin(&waits, (rmdi_awaited){ .future = future }, deadline);
     if (err < 0)
         return err;
     err = sleep_until_ended(future, deadline);

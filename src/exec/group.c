@@ -225,7 +225,9 @@ static int help(rmd_group *group, rmd_deadline deadline)
 static int sleep_until_empty(rmd_group *group, rmd_deadline deadline)
 {
     rmdi_waits waits;
-    int err = deadline.ns > 0 ? rmdi_waits_begin(&waits, NULL, group, deadline) : RMD_ETIMEDOUT;
+    if (deadline.ns <= 0)
+        return RMD_ETIMEDOUT;
+    int err = rmdi_waits_begin(&waits, (rmdi_awaited){ .group = group }, deadline);
     if (err < 0)
         return err;
     rmdi_lock_enter(&group->lock);

@@ -13,8 +13,8 @@
  *
  * What guards what is said at each member. No lock of the pool is held while user code runs. Orders
  * of locks: crew before the idle list's brief lock and those of the injection, of which `in` comes
- * before `out`; the lock of all waits (waits.c) before a group's; a group's before those of the
- * injection, and before a future's brief lock. */
+ * before `out`; the lock of all waits (waits.c) before those of groups and completions; a group's
+ * before those of the injection; a group's and that of completions before a future's brief lock. */
 #ifndef RMDI_EXEC_THREADS_H
 #define RMDI_EXEC_THREADS_H
 

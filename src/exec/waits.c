@@ -7,42 +7,70 @@
  * As long as the note stands the thread sleeps, or waits for the lock, and its frames can be read
  * by others.
  *
- * Before it notes, it follows the waits: from what it wants to wait for to the thread on whose
+ * When it has noted, it follows the waits: from what it wants to wait for to the thread on whose
  * stack that lies, if there is one with a note, and on to what that waits for, until there is none,
  * or it comes to a task on its own stack: then that is a circle. Of those whose waits would close
  * one together, the last to take the lock sees the notes of all others. A task that has not begun
  * has no frame, one that has ended is waited for no more, whatever the notes say.
  *
- * Each thread with a note is visited once in a search: if there was no circle through it the first
- * time, there is none. Waiting for any of several is not noted: another one may end. */
+ * All of a group, or any of several
+ * ---------------------------------
+ * A wait may end when what it waits for may end: each of a group, or any of several. The search
+ * asks whether its own may. What runs, and does not wait, may end; so may what is queued, though
+ * perhaps no worker can take it; a wait that is come by again in the same round, and is just being
+ * looked at or has not been found to end, may not, as far as that round knows. Each is looked at
+ * once in a round, and a round in which one has been found that may end, after others have perhaps
+ * been told the opposite, is followed by another. What then has not been found is a set of tasks
+ * each of which waits for others of the set.
+ *
+ * A circle is refused although one of its waits has a deadline; but if one waits for any of
+ * several, only when none has, and none is told to stop: for a wait that might end must not be
+ * refused then. So there are two searches, the second only while somebody waits for any.
+ *
+ * In a search locks of groups and completions are held, one in another: nobody else holds two. What
+ * is being gone through already is not entered again. */
 #include "exec/waits.h"
 
 #include "base/error.h"
+#include "exec/completions.h"
 #include "exec/future_wait.h"
 #include "exec/worker.h"
 #include "sync/lock.h"
 
 #include <stdio.h>
 
+/* A group or completions that a search goes through, so that its lock is held. */
+typedef struct entered {
+    const struct entered *outer;
+    const void *what;
+} entered;
+
 RMD_STATIC struct {
     rmdi_lock lock;
     rmdi_link notes; /* zeroed: empty, too */
-    uint32_t round;
+    uint32_t any;    /* of them, how many wait for any of several */
+    uint32_t round, search;
+    const entered *entered;
 } all;
 
 enum { NAMED_MAX = 8, NAME_MAX_BYTES = 40 };
 
 /* A search, and the circle that it has found, from its end. */
 typedef struct search {
-    rmdi_frame *top;
+    rmdi_waits *from;
+    bool any;     /* it goes through waits for any of several, and not through limited ones */
+    bool alone;   /* nobody but us is left to run what is queued in our pool, and we cannot */
+    bool changed; /* in this round one has been found that may end */
     rmd_future *path[NAMED_MAX];
-    unsigned len; /* may be more than there is room for */
+    unsigned len; /* may be more than there is room for; 0: we have not come back */
 } search;
 
 void rmdi_waits_forked(void)
 {
     all.lock = (rmdi_lock){ 0 };
     all.notes = (rmdi_link){ 0 };
+    all.any = 0;
+    all.entered = NULL;
 }
 
 /* ---- with the lock held ---- */
@@ -65,16 +93,31 @@ static rmdi_waits *note_of(const rmd_future *future)
     return NULL;
 }
 
-static bool leads_back(rmd_future *future, void *ctx);
-
-static bool goes_on(search *s, rmdi_waits *waits)
+static bool is_entered(const void *what)
 {
-    if (!waits || waits->round == all.round)
-        return false;
-    waits->round = all.round;
-    if (waits->future)
-        return leads_back(waits->future, s);
-    return waits->group && rmdi_group_any(waits->group, leads_back, s);
+    const entered *e = all.entered;
+    while (e && e->what != what)
+        e = e->outer;
+    return e != NULL;
+}
+
+/* Calls fn for each that is waited for, until it returns true; and returns that. */
+static bool any_awaited(const rmdi_awaited *what, bool (*fn)(rmd_future *future, void *ctx),
+                        void *ctx)
+{
+    if (what->future)
+        return fn(what->future, ctx);
+    entered here = { all.entered, what->group ? (void *)what->group : (void *)what->any };
+    all.entered = &here;
+    bool found = what->group ? rmdi_group_any(what->group, fn, ctx)
+                             : rmdi_completions_any(what->any, fn, ctx);
+    all.entered = here.outer;
+    return found;
+}
+
+static bool is_locked(const rmdi_awaited *what)
+{
+    return !what->future && is_entered(what->group ? (void *)what->group : (void *)what->any);
 }
 
 /* What it waits for to begin; NULL: nothing. Held by it. */
@@ -94,20 +137,89 @@ static void add_to_path(search *s, rmd_future *const *passed, unsigned n)
     s->len += n;
 }
 
+/* It neither has begun nor is held. */
+static bool is_queued(const rmd_future *future)
+{
+    /* Relaxed: a hint. */
+    uint32_t word = rmd_atomic_load(&future->word, RMD_RELAXED);
+    return !(word & (RMDI_FUTURE_STATE | RMDI_FUTURE_HELD));
+}
+
+static bool wait_may_end(search *s, rmdi_waits *waits);
+
 /* By itself, or what it is held back by: no recursion, for such a chain may be long. */
-static bool leads_back(rmd_future *future, void *ctx)
+static bool may_end(rmd_future *future, void *ctx)
 {
     search *s = ctx;
-    rmd_future *passed[NAMED_MAX];
-    unsigned n = 0;
-    for (; future && !rmdi_future_ended(future); future = held_for(future)) {
-        passed[n++ % NAMED_MAX] = future;
-        if (is_on_stack(s->top, future) || goes_on(s, note_of(future))) {
-            add_to_path(s, passed, n);
-            return true;
-        }
-    }
+    rmd_future *passed[NAMED_MAX], *last = future;
+    unsigned n = 0, before = s->len;
+    for (; future && !rmdi_future_ended(future); future = held_for(future))
+        passed[n++ % NAMED_MAX] = last = future;
+    if (future)
+        return true;
+    rmdi_waits *waits = note_of(last);
+    if (!waits)
+        return !s->alone || !is_queued(last) || !rmdi_worker_could_run(last);
+    if (wait_may_end(s, waits))
+        return true;
+    /* The first way back is the one that is told. */
+    if (waits == s->from ? !before : s->len > before)
+        add_to_path(s, passed, n);
     return false;
+}
+
+static bool never_ends(rmd_future *future, void *ctx)
+{
+    return !may_end(future, ctx);
+}
+
+/* Whatever becomes of what it waits for. */
+static bool ends_anyway(const rmdi_waits *waits)
+{
+    return waits->limited || rmd_stop_requested(waits->stop);
+}
+
+static bool look_at(search *s, const rmdi_waits *waits)
+{
+    if (s->any ? ends_anyway(waits) : waits->what.any != NULL)
+        return true;
+    if (is_locked(&waits->what))
+        return false;
+    return waits->what.group ? !any_awaited(&waits->what, never_ends, s)
+                             : any_awaited(&waits->what, may_end, s);
+}
+
+static bool wait_may_end(search *s, rmdi_waits *waits)
+{
+    if (waits->freed == all.search)
+        return true;
+    if (waits->round == all.round)
+        return false;
+    waits->round = all.round;
+    if (!look_at(s, waits))
+        return false;
+    waits->freed = all.search;
+    s->changed = true;
+    return true;
+}
+
+static bool finds_end(search *s)
+{
+    bool may;
+    all.search++;
+    do {
+        all.round++;
+        s->changed = false;
+        s->len = 0;
+        may = wait_may_end(s, s->from);
+    } while (!may && s->changed);
+    return may;
+}
+
+/* A wait that never ends without being part of a circle is left alone. */
+static bool is_in_circle(search *s)
+{
+    return !finds_end(s) && s->len > 0;
 }
 
 /* Adds the task to the text of `at` bytes; how many there are then. */
@@ -125,7 +237,7 @@ static size_t add_task(char *text, size_t at, const char *before, const rmd_futu
 static int refuse(const search *s)
 {
     char text[RMDI_ERROR_DETAIL_MAX];
-    rmd_future *self = s->top->future;
+    rmd_future *self = s->from->top->future;
     size_t at = add_task(text, 0, "", self);
     if (s->len == 1 && s->path[0] == self)
         return rmdi_fail(RMD_EDEADLK, "%s waits for itself", text);
@@ -144,105 +256,129 @@ static int refuse(const search *s)
 /* 0, or RMD_EDEADLK. */
 static int look_for_circle(rmdi_waits *waits)
 {
-    search s = { .top = waits->top };
-    bool found = waits->future ? leads_back(waits->future, &s)
-                               : waits->group && rmdi_group_any(waits->group, leads_back, &s);
+    search s = { .from = waits };
+    bool found = is_in_circle(&s);
+    if (!found && all.any) {
+        s.any = true;
+        found = is_in_circle(&s);
+    }
     return found ? refuse(&s) : 0;
 }
 
 /* ---- around a sleep ---- */
+
+static void take_out(rmdi_waits *waits)
+{
+    rmdi_list_remove(&waits->link);
+    all.any -= waits->what.any != NULL;
+}
 
 static int note(rmdi_waits *waits)
 {
     rmdi_lock_enter(&all.lock);
     if (!all.notes.next)
         rmdi_list_init(&all.notes);
-    waits->round = all.round++;
+    rmdi_list_append(&all.notes, &waits->link);
+    all.any += waits->what.any != NULL;
     int err = look_for_circle(waits);
-    if (err == 0)
-        rmdi_list_append(&all.notes, &waits->link);
+    if (err < 0)
+        take_out(waits);
     rmdi_lock_release(&all.lock);
     return err;
 }
 
-/* What keeps all of it from ending, as far as it can be seen: a task of our pool that has not
- * begun, at the end of the waits. Held; NULL: there is none. With the lock held. */
-static rmd_future *leaf(rmd_future *future);
+/* What keeps a wait from ending, as far as it can be seen: a task of our pool that has not begun,
+ * at the end of the waits. */
+static bool find_leaf_of_wait(rmdi_waits *waits, rmd_future **found);
 
-static bool take_leaf(rmd_future *future, void *found)
+/* With the lock held. *found is held. */
+static bool find_leaf(rmd_future *future, void *ctx)
 {
-    rmd_future **to = found;
-    *to = leaf(future);
-    return *to != NULL;
-}
-
-static rmd_future *leaf_of_group(rmd_group *group)
-{
-    rmd_future *found = NULL;
-    rmdi_group_any(group, take_leaf, &found);
-    return found;
-}
-
-static rmd_future *leaf(rmd_future *future)
-{
+    rmd_future **found = ctx;
     for (rmd_future *first; (first = held_for(future));)
         future = first;
-    /* Relaxed: a hint; help() looks again. */
-    uint32_t word = rmd_atomic_load(&future->word, RMD_RELAXED);
-    if (!(word & (RMDI_FUTURE_STATE | RMDI_FUTURE_HELD))) {
+    if (is_queued(future)) { /* help() looks again */
         if (!rmdi_worker_could_run(future))
-            return NULL; /* others will */
+            return false; /* others will */
         rmdi_future_hold(future);
-        return future;
+        *found = future;
+        return true;
     }
     rmdi_waits *waits = rmdi_future_ended(future) ? NULL : note_of(future);
-    if (!waits || waits->round == all.round)
-        return NULL;
-    waits->round = all.round;
-    if (waits->future)
-        return leaf(waits->future);
-    return waits->group ? leaf_of_group(waits->group) : NULL;
+    return waits && find_leaf_of_wait(waits, found);
 }
 
-static rmd_future *find_leaf(const rmdi_waits *waits)
+static bool find_leaf_of_wait(rmdi_waits *waits, rmd_future **found)
 {
+    if (waits->round == all.round || is_locked(&waits->what))
+        return false;
+    waits->round = all.round;
+    any_awaited(&waits->what, find_leaf, found); /* also true if there is nothing to wait for */
+    return *found != NULL;
+}
+
+static rmd_future *look_for_leaf(rmdi_waits *waits)
+{
+    rmd_future *found = NULL;
     rmdi_lock_enter(&all.lock);
     all.round++;
-    rmd_future *found = waits->future  ? leaf(waits->future)
-                        : waits->group ? leaf_of_group(waits->group)
-                                       : NULL;
+    find_leaf_of_wait(waits, &found);
     rmdi_lock_release(&all.lock);
     return found;
 }
 
 /* As rmdi_waits_begin(). 1: it was the last worker, and is not to sleep: *found, held, is for it to
- * run; NULL: there is nothing that it could. */
-static int begin(rmdi_waits *waits, rmd_future *future, rmd_group *group, rmd_deadline deadline,
-                 rmd_future **found)
+ * run. found NULL: it sleeps in any case. */
+static int begin(rmdi_waits *waits, rmdi_awaited what, rmd_deadline deadline, rmd_future **found)
 {
-    *waits = (rmdi_waits){ .top = rmdi_frame_now(), .future = future, .group = group };
+    bool limited = deadline.ns != RMD_FOREVER.ns;
+    *waits = (rmdi_waits){ .top = rmdi_frame_now(), .what = what, .limited = limited };
+    waits->stop = rmdi_self_stop();
     waits->worker = rmdi_self_worker();
     int err = waits->top ? note(waits) : 0;
     if (err < 0 || !waits->worker)
         return err;
     rmdi_worker_block(waits->worker);
-    if (deadline.ns != RMD_FOREVER.ns || !rmdi_worker_is_last(waits->worker))
+    if (!found || limited || !rmdi_worker_is_last(waits->worker))
         return 0;
-    *found = find_leaf(waits);
+    *found = look_for_leaf(waits);
     if (!*found)
         return 0;
     rmdi_waits_end(waits);
     return 1;
 }
 
+static bool may_end_without_us(rmdi_waits *waits)
+{
+    if (!rmdi_worker_is_last(waits->worker))
+        return true;
+    search s = { .from = waits, .any = true, .alone = true };
+    rmdi_lock_enter(&all.lock);
+    bool may = finds_end(&s);
+    rmdi_lock_release(&all.lock);
+    return may;
+}
+
+/* The last worker has no room for what keeps the wait from ending: but another one of several may
+ * end instead. */
+static int begin_alone(rmdi_waits *waits, rmdi_awaited what)
+{
+    int err = begin(waits, what, RMD_FOREVER, NULL);
+    if (err < 0 || may_end_without_us(waits))
+        return err;
+    rmdi_waits_end(waits);
+    return rmdi_fail(RMD_EDEADLK, "waits are nested too deep: the stack has no room for another "
+                                  "task on top, and no worker is left to run one");
+}
+
 /* The last worker of a pool that still could run something does not go to sleep over tasks that
  * wait: it runs what keeps that from ending which it waits for, wherever those are asleep that wait
  * for it in turn. (R. Wagner and B. Calder's leapfrogging, 1993, for the last one only.) */
-int rmdi_waits_begin(rmdi_waits *waits, rmd_future *future, rmd_group *group, rmd_deadline deadline)
+int rmdi_waits_begin(rmdi_waits *waits, rmdi_awaited what, rmd_deadline deadline)
 {
     rmd_future *found = NULL;
     int more;
-    while ((more = begin(waits, future, group, deadline, &found)) == 1) {
+    while ((more = begin(waits, what, deadline, &found)) == 1) {
         bool helped = rmdi_future_help(found, RMD_FOREVER, false);
         int err = rmdi_future_check(found, "wait"); /* it may have forked, and this be the child */
         if (err < 0)
@@ -250,9 +386,7 @@ int rmdi_waits_begin(rmdi_waits *waits, rmd_future *future, rmd_group *group, rm
         bool begun = rmd_atomic_load(&found->word, RMD_RELAXED) & RMDI_FUTURE_STATE;
         rmdi_future_drop(found);
         if (!helped && !begun)
-            return rmdi_fail(RMD_EDEADLK,
-                             "waits are nested too deep: the stack has no room for another "
-                             "task on top, and no worker is left to run one");
+            return begin_alone(waits, what);
     }
     return more;
 }
@@ -264,6 +398,6 @@ void rmdi_waits_end(rmdi_waits *waits)
     if (!waits->top)
         return;
     rmdi_lock_enter(&all.lock);
-    rmdi_list_remove(&waits->link);
+    take_out(waits);
     rmdi_lock_release(&all.lock);
 }

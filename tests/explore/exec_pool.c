@@ -433,6 +433,30 @@ HARNESS(pool_waits_for_what_is_held_back_by_work_that_waits, .faults_max = 1,
     free_pool((uint64_t)n);
 }
 
+static int wait_for_any_of_first(void *arg)
+{
+    (void)arg;
+    RMD_ASSERT(rmdi_event_wait(&s.begun, RMD_FOREVER) == 0);
+    int err = (int)rmd_futures_wait(s.futures, 1, RMD_WAIT_ANY, RMD_FOREVER);
+    RMD_ASSERT(err == 0 || err == RMD_EDEADLK); /* no stack */
+    return err;
+}
+
+HARNESS(pool_waits_for_any_that_are_held_back_by_work_that_waits)
+{
+    rmd_future *first;
+    open_pool("threads:1");
+    for (int i = 0; i < 2; i++)
+        RMD_ASSERT(submit_child(NULL, wait_for_any_of_first) == 0);
+    RMD_ASSERT(submit_child(&first, run) == 0);
+    RMD_ASSERT(rmd_then(s.pool, &s.futures[0], first, nothing_more, NULL, NULL) == 0);
+    rmdi_event_set(&s.begun);
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    rmd_future_free(first);
+    rmd_future_free(s.futures[0]);
+    free_pool(4);
+}
+
 static int start_one(void *arg)
 {
     (void)arg;
@@ -527,6 +551,102 @@ HARNESS(pool_a_task_that_waits_for_what_comes_after_it_is_refused)
     RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
     RMD_ASSERT(rmd_atomic_load(&s.refused, RMD_RELAXED) == 1);
     RMD_ASSERT(rmd_future_error(s.futures[1]) == RMD_EDEADLK);
+    free_futures(2);
+    free_pool(2);
+}
+
+static int wait_for_any_of(rmd_future *const *futures, size_t n)
+{
+    RMD_ASSERT(rmdi_event_wait(&s.begun, RMD_FOREVER) == 0);
+    int64_t found = rmd_futures_wait(futures, n, RMD_WAIT_ANY, RMD_FOREVER);
+    RMD_ASSERT(found >= 0 || found == RMD_EDEADLK);
+    rmd_atomic_add(&s.refused, found < 0, RMD_RELAXED);
+    return found < 0 ? (int)found : 0;
+}
+
+/* It takes part in the circle with all others. */
+static int wait_for_any_other(void *arg)
+{
+    unsigned self = (unsigned)((rmd_future **)arg - s.futures);
+    RMD_ASSERT(rmdi_event_wait(&s.begun, RMD_FOREVER) == 0);
+    rmd_future *others[2] = { s.futures[(self + 1) % 3], s.futures[(self + 2) % 3] };
+    return wait_for_any_of(others, 2);
+}
+
+HARNESS(pool_a_circle_of_waits_for_any_is_refused)
+{
+    unsigned any = 1 + rmd_explore_choose(7); /* of which each does; the others for the next */
+    open_pool("threads:2");
+    for (int i = 0; i < 3; i++)
+        RMD_ASSERT(rmd_submit(s.pool, &s.futures[i],
+                              any >> i & 1 ? wait_for_any_other : wait_for_other,
+                              &s.futures[any >> i & 1 ? i : (i + 1) % 3], NULL) == 0);
+    rmdi_event_set(&s.begun);
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_atomic_load(&s.refused, RMD_RELAXED) >= 1);
+    free_futures(3);
+    free_pool(3);
+}
+
+static int wait_for_any_but_first(void *arg)
+{
+    (void)arg;
+    RMD_ASSERT(rmdi_event_wait(&s.gate, RMD_FOREVER) == 0); /* the other one has begun */
+    return wait_for_any_of(&s.futures[1], 2);
+}
+
+static int begin_and_wait_for_other(void *arg)
+{
+    rmdi_event_set(&s.gate);
+    return wait_for_other(arg);
+}
+
+static void complete(void *promise)
+{
+    RMD_ASSERT(rmd_promise_set(promise, 1) == 0);
+    rmd_promise_free(promise);
+}
+
+HARNESS(pool_a_wait_for_any_that_may_end_is_not_refused)
+{
+    crew all = { 0 };
+    rmd_promise *promise;
+    open_pool("threads:2");
+    RMD_ASSERT(rmd_promise_open(&promise, &s.futures[2], NULL) == 0);
+    RMD_ASSERT(submit_child(&s.futures[0], wait_for_any_but_first) == 0);
+    RMD_ASSERT(rmd_submit(s.pool, &s.futures[1], begin_and_wait_for_other, &s.futures[0], NULL) ==
+               0);
+    rmdi_event_set(&s.begun);
+    crew_add(&all, complete, promise, "keeps");
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_atomic_load(&s.refused, RMD_RELAXED) == 0);
+    crew_join(&all);
+    free_futures(3);
+    free_pool(2);
+}
+
+/* Two wait for the next of the same, and are all that is left. */
+static int wait_for_next(void *arg)
+{
+    rmd_future *next;
+    RMD_ASSERT(rmdi_event_wait(&s.begun, RMD_FOREVER) == 0);
+    int err = rmd_completions_next(*(rmd_completions **)arg, &next, RMD_FOREVER);
+    RMD_ASSERT(err == 0 || err == RMD_EDEADLK);
+    rmd_atomic_add(&s.refused, err < 0, RMD_RELAXED);
+    return err;
+}
+
+HARNESS(pool_completions_of_those_who_wait_for_them_are_refused)
+{
+    rmd_completions *ends;
+    open_pool("threads:2");
+    for (int i = 0; i < 2; i++)
+        RMD_ASSERT(rmd_submit(s.pool, &s.futures[i], wait_for_next, &ends, NULL) == 0);
+    RMD_ASSERT(rmd_completions_open(&ends, s.futures, 2) == 0);
+    rmdi_event_set(&s.begun);
+    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_atomic_load(&s.refused, RMD_RELAXED) >= 1);
+    rmd_completions_free(ends);
     free_futures(2);
     free_pool(2);
 }
