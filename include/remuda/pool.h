@@ -99,9 +99,10 @@ RMD_API int rmd_pool_close(rmd_pool *pool);
  * RMD_ETIMEDOUT is returned; so it is, with RMD_ECANCELED, when the thread's stop token fires
  * (stop.h). After 0 or one of these the pool owns no thread, child, descriptor or temporary file,
  * but for captured output that futures still hold. RMD_ESTUCK: tasks that were told to stop still
- * run, and rmd_error_detail() names them; call again. RMD_EDEADLK from a callback or a task of the
- * pool. Tasks that failed, and nobody looked at, are listed then: see rmd_pool_overlooked().
- * Blocks. */
+ * run, and rmd_error_detail() names them; call again. RMD_EDEADLK, and then the pool is not closed:
+ * from a callback or a task of the pool; on threads and with RMD_FOREVER, also inside a task that
+ * one of the pool's waits for, as rmd_future_wait(). Tasks that failed, and nobody looked at, are
+ * listed then: see rmd_pool_overlooked(). Blocks. */
 RMD_API int rmd_pool_drain(rmd_pool *pool, rmd_deadline deadline);
 
 /* Cancels everything now and then drains. RMD_ETIMEDOUT (on threads RMD_ESTUCK, which names them),

@@ -32,7 +32,8 @@
  * Waiting inside a task for tasks and groups never deadlocks: the waiting thread runs what it waits
  * for itself, if that has not begun, and nothing else; if it has begun elsewhere, another worker
  * takes the place of the one that waits. A real circle, of tasks that wait for each other, also for
- * any of several, is refused with RMD_EDEADLK, and rmd_error_detail() names it. */
+ * any of several, or for the end of another pool of threads, is refused with RMD_EDEADLK, and
+ * rmd_error_detail() names it. */
 #ifndef REMUDA_TASK_H
 #define REMUDA_TASK_H
 

@@ -395,14 +395,12 @@ static int refuse_inside(const rmdi_threads *pool)
     return 0;
 }
 
-static int threads_drain(rmd_pool *base, rmd_deadline deadline)
+static int drain(rmd_pool *base, rmd_deadline deadline)
 {
     rmdi_threads *pool = of(base);
-    int late = 0, err = refuse_inside(pool);
-    if (err < 0)
-        return err;
+    int late = 0;
     threads_close(base);
-    err = begin_draining(pool, deadline);
+    int err = begin_draining(pool, deadline);
     if (err == 1)
         return 0;
     if (err < 0) { /* another thread is patient, we are not */
@@ -416,6 +414,21 @@ static int threads_drain(rmd_pool *base, rmd_deadline deadline)
     if (err < 0)
         return err;
     return late < 0 ? rmdi_fail(late, "what had not ended at the deadline was cancelled") : 0;
+}
+
+/* In a task of another pool one of ours may wait for that: noted until the end, for what is done at
+ * the deadline, or when told to stop, ends. */
+static int threads_drain(rmd_pool *base, rmd_deadline deadline)
+{
+    rmdi_waits waits;
+    int err = refuse_inside(of(base));
+    if (err == 0)
+        err = rmdi_waits_note(&waits, (rmdi_awaited){ .pool = base }, deadline);
+    if (err < 0)
+        return err;
+    err = drain(base, deadline);
+    rmdi_waits_end(&waits);
+    return err;
 }
 
 static int threads_abort(rmd_pool *base, rmd_deadline deadline)

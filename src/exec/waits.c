@@ -4,8 +4,8 @@
  * A thread on which a task runs, and that is about to sleep, notes under one lock of the process
  * what it waits for, and keeps the note until it runs again. On its stack lie the task on top and
  * those beneath, each of which waits for the one above it; so what is noted holds for all of them.
- * As long as the note stands the thread sleeps, or waits for the lock, and its frames can be read
- * by others.
+ * As long as the note stands the thread sleeps, or waits for the lock, or takes a pool down, and
+ * its frames can be read by others.
  *
  * When it has noted, it follows the waits: from what it wants to wait for to the thread on whose
  * stack that lies, if there is one with a note, and on to what that waits for, until there is none,
@@ -15,7 +15,8 @@
  *
  * All of a group, or any of several
  * ---------------------------------
- * A wait may end when what it waits for may end: each of a group, or any of several. The search
+ * A wait may end when what it waits for may end: each of a group, or of a pool that is drained, or
+ * any of several. (Of a pool's tasks those are looked at that wait, by their notes.) The search
  * asks whether its own may. What runs, and does not wait, may end; so may what is queued, though
  * perhaps no worker can take it; a wait that is come by again in the same round, and is just being
  * looked at or has not been found to end, may not, as far as that round knows. Each is looked at
@@ -24,8 +25,9 @@
  * each of which waits for others of the set.
  *
  * A circle is refused although one of its waits has a deadline; but if one waits for any of
- * several, only when none has, and none is told to stop: for a wait that might end must not be
- * refused then. So there are two searches, the second only while somebody waits for any.
+ * several, or for the end of a pool, only when none has, and none is told to stop: for a wait that
+ * might end must not be refused then. So there are two searches, the second, strict one only while
+ * somebody waits for such.
  *
  * In a search locks of groups and completions are held, one in another: nobody else holds two. What
  * is being gone through already is not entered again. */
@@ -48,7 +50,7 @@ typedef struct entered {
 RMD_STATIC struct {
     rmdi_lock lock;
     rmdi_link notes; /* zeroed: empty, too */
-    uint32_t any;    /* of them, how many wait for any of several */
+    uint32_t strict; /* how many of them count in the strict search only */
     uint32_t round, search;
     const entered *entered;
 } all;
@@ -58,7 +60,7 @@ enum { NAMED_MAX = 8, NAME_MAX_BYTES = 40 };
 /* A search, and the circle that it has found, from its end. */
 typedef struct search {
     rmdi_waits *from;
-    bool any;     /* it goes through waits for any of several, and not through limited ones */
+    bool strict;  /* it goes through all waits, but not those that end anyway */
     bool alone;   /* nobody but us is left to run what is queued in our pool, and we cannot */
     bool changed; /* in this round one has been found that may end */
     rmd_future *path[NAMED_MAX];
@@ -69,7 +71,7 @@ void rmdi_waits_forked(void)
 {
     all.lock = (rmdi_lock){ 0 };
     all.notes = (rmdi_link){ 0 };
-    all.any = 0;
+    all.strict = 0;
     all.entered = NULL;
 }
 
@@ -101,13 +103,41 @@ static bool is_entered(const void *what)
     return e != NULL;
 }
 
+/* Of the task of the pool that is on top on that stack; NULL: there is none. */
+static rmd_future *task_of_pool(const rmdi_frame *top, const rmd_pool *pool)
+{
+    while (top && top->pool != pool)
+        top = top->outer;
+    return top ? top->future : NULL;
+}
+
+/* Of those of its tasks that wait. */
+static bool any_of_pool(const rmd_pool *pool, bool (*fn)(rmd_future *future, void *ctx), void *ctx)
+{
+    bool found = false;
+    for (rmdi_link *l = all.notes.next; l && l != &all.notes && !found; l = l->next) {
+        rmdi_waits *waits = RMDI_CONTAINER(l, rmdi_waits, link);
+        rmd_future *future = task_of_pool(waits->top, pool);
+        found = future && fn(future, ctx);
+    }
+    return found;
+}
+
+/* What is locked while it is gone through; NULL: nothing. */
+static const void *lock_of(const rmdi_awaited *what)
+{
+    return what->group ? (const void *)what->group : (const void *)what->any;
+}
+
 /* Calls fn for each that is waited for, until it returns true; and returns that. */
 static bool any_awaited(const rmdi_awaited *what, bool (*fn)(rmd_future *future, void *ctx),
                         void *ctx)
 {
     if (what->future)
         return fn(what->future, ctx);
-    entered here = { all.entered, what->group ? (void *)what->group : (void *)what->any };
+    if (what->pool)
+        return any_of_pool(what->pool, fn, ctx);
+    entered here = { all.entered, lock_of(what) };
     all.entered = &here;
     bool found = what->group ? rmdi_group_any(what->group, fn, ctx)
                              : rmdi_completions_any(what->any, fn, ctx);
@@ -117,7 +147,7 @@ static bool any_awaited(const rmdi_awaited *what, bool (*fn)(rmd_future *future,
 
 static bool is_locked(const rmdi_awaited *what)
 {
-    return !what->future && is_entered(what->group ? (void *)what->group : (void *)what->any);
+    return lock_of(what) && is_entered(lock_of(what));
 }
 
 /* What it waits for to begin; NULL: nothing. Held by it. */
@@ -179,14 +209,20 @@ static bool ends_anyway(const rmdi_waits *waits)
     return waits->limited || rmd_stop_requested(waits->stop);
 }
 
+static bool is_strict(const rmdi_awaited *what)
+{
+    return what->any || what->pool;
+}
+
 static bool look_at(search *s, const rmdi_waits *waits)
 {
-    if (s->any ? ends_anyway(waits) : waits->what.any != NULL)
+    const rmdi_awaited *what = &waits->what;
+    if (s->strict ? ends_anyway(waits) : is_strict(what))
         return true;
-    if (is_locked(&waits->what))
+    if (is_locked(what))
         return false;
-    return waits->what.group ? !any_awaited(&waits->what, never_ends, s)
-                             : any_awaited(&waits->what, may_end, s);
+    return what->group || what->pool ? !any_awaited(what, never_ends, s)
+                                     : any_awaited(what, may_end, s);
 }
 
 static bool wait_may_end(search *s, rmdi_waits *waits)
@@ -258,8 +294,8 @@ static int look_for_circle(rmdi_waits *waits)
 {
     search s = { .from = waits };
     bool found = is_in_circle(&s);
-    if (!found && all.any) {
-        s.any = true;
+    if (!found && all.strict) {
+        s.strict = true;
         found = is_in_circle(&s);
     }
     return found ? refuse(&s) : 0;
@@ -270,7 +306,7 @@ static int look_for_circle(rmdi_waits *waits)
 static void take_out(rmdi_waits *waits)
 {
     rmdi_list_remove(&waits->link);
-    all.any -= waits->what.any != NULL;
+    all.strict -= is_strict(&waits->what);
 }
 
 static int note(rmdi_waits *waits)
@@ -279,7 +315,7 @@ static int note(rmdi_waits *waits)
     if (!all.notes.next)
         rmdi_list_init(&all.notes);
     rmdi_list_append(&all.notes, &waits->link);
-    all.any += waits->what.any != NULL;
+    all.strict += is_strict(&waits->what);
     int err = look_for_circle(waits);
     if (err < 0)
         take_out(waits);
@@ -327,19 +363,24 @@ static rmd_future *look_for_leaf(rmdi_waits *waits)
     return found;
 }
 
-/* As rmdi_waits_begin(). 1: it was the last worker, and is not to sleep: *found, held, is for it to
- * run. found NULL: it sleeps in any case. */
-static int begin(rmdi_waits *waits, rmdi_awaited what, rmd_deadline deadline, rmd_future **found)
+int rmdi_waits_note(rmdi_waits *waits, rmdi_awaited what, rmd_deadline deadline)
 {
     bool limited = deadline.ns != RMD_FOREVER.ns;
     *waits = (rmdi_waits){ .top = rmdi_frame_now(), .what = what, .limited = limited };
     waits->stop = rmdi_self_stop();
+    return waits->top ? note(waits) : 0;
+}
+
+/* As rmdi_waits_begin(). 1: it was the last worker, and is not to sleep: *found, held, is for it to
+ * run. found NULL: it sleeps in any case. */
+static int begin(rmdi_waits *waits, rmdi_awaited what, rmd_deadline deadline, rmd_future **found)
+{
+    int err = rmdi_waits_note(waits, what, deadline);
     waits->worker = rmdi_self_worker();
-    int err = waits->top ? note(waits) : 0;
     if (err < 0 || !waits->worker)
         return err;
     rmdi_worker_block(waits->worker);
-    if (!found || limited || !rmdi_worker_is_last(waits->worker))
+    if (!found || waits->limited || !rmdi_worker_is_last(waits->worker))
         return 0;
     *found = look_for_leaf(waits);
     if (!*found)
@@ -352,7 +393,7 @@ static bool may_end_without_us(rmdi_waits *waits)
 {
     if (!rmdi_worker_is_last(waits->worker))
         return true;
-    search s = { .from = waits, .any = true, .alone = true };
+    search s = { .from = waits, .strict = true, .alone = true };
     rmdi_lock_enter(&all.lock);
     bool may = finds_end(&s);
     rmdi_lock_release(&all.lock);

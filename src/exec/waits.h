@@ -9,12 +9,14 @@
 
 #include <remuda/completions.h>
 #include <remuda/group.h>
+#include <remuda/pool.h>
 
 /* What a thread waits for: one of these. */
 typedef struct rmdi_awaited {
     rmd_future *future;
     rmd_group *group;     /* all in it */
     rmd_completions *any; /* any of those that are left */
+    rmd_pool *pool;       /* all its tasks: its end */
 } rmdi_awaited;
 
 typedef struct rmdi_waits {
@@ -34,6 +36,8 @@ typedef struct rmdi_waits {
  * none and no deadline, it runs tasks first that the wait is for. *waits is borrowed until the end.
  */
 int rmdi_waits_begin(rmdi_waits *waits, rmdi_awaited what, rmd_deadline deadline);
+/* The same, but no worker is told, nor runs anything. */
+int rmdi_waits_note(rmdi_waits *waits, rmdi_awaited what, rmd_deadline deadline);
 void rmdi_waits_end(rmdi_waits *waits);
 
 /* Calls fn for each member of the group that has not ended, with the group's lock held, until it

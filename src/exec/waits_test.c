@@ -29,13 +29,14 @@ typedef struct node {
     rmd_deadline deadline;
     rmd_group *group;     /* waited for instead */
     rmd_completions *any; /* the same */
+    rmd_pool *drained;    /* the same */
     int64_t result;
     char detail[DETAIL_MAX];
 } node;
 
 /* Of one test. Each has a worker. */
 static struct {
-    rmd_pool *pool;
+    rmd_pool *pool, *other; /* the second: of the last task, or NULL */
     rmd_promise *promise;
     rmd_future *promised;
     node nodes[NODES_MAX];
@@ -49,6 +50,8 @@ static int64_t wait_as(const node *self)
         return rmd_group_wait(self->group, self->deadline);
     if (self->any)
         return rmd_completions_next(self->any, &next, self->deadline);
+    if (self->drained)
+        return rmd_pool_drain(self->drained, self->deadline);
     return rmd_futures_wait(self->awaited, self->n, self->what, self->deadline);
 }
 
@@ -64,22 +67,35 @@ static int run_node(void *arg)
     return self->result < 0 ? (int)self->result : 0;
 }
 
+static void submit_node(int i, rmd_pool *pool, rmd_group *group)
+{
+    static const char *const names[] = { "a", "b", "c", "d", "e" };
+    rmd_task_options options = { .size = sizeof options, .name = names[i], .group = group };
+    node *self = &t.nodes[i];
+    *self = (node){ .deadline = RMD_FOREVER };
+    REQUIRE(rmd_event_open(&self->go) == 0);
+    REQUIRE(rmd_submit(pool, &self->future, run_node, self, &options) == 0);
+}
+
 /* Tasks "a", "b", ..., of which the first so many are in the group. */
 static void open_grouped(int n, rmd_group *group, int grouped)
 {
-    static const char *const names[] = { "a", "b", "c", "d", "e" };
     char kind[32];
     t.len = n;
+    t.other = NULL;
     snprintf(kind, sizeof kind, "threads:%d", n);
     REQUIRE(rmd_pool_open(&t.pool, kind, NULL, soon()) == 0);
     REQUIRE(rmd_promise_open(&t.promise, &t.promised, NULL) == 0);
-    for (int i = 0; i < n; i++) {
-        rmd_task_options options = { .size = sizeof options, .name = names[i] };
-        options.group = i < grouped ? group : NULL;
-        t.nodes[i] = (node){ .deadline = RMD_FOREVER };
-        REQUIRE(rmd_event_open(&t.nodes[i].go) == 0);
-        REQUIRE(rmd_submit(t.pool, &t.nodes[i].future, run_node, &t.nodes[i], &options) == 0);
-    }
+    for (int i = 0; i < n; i++)
+        submit_node(i, t.pool, i < grouped ? group : NULL);
+}
+
+/* "a" in one pool, and in the group, and "b" in another. */
+static void open_two_pools(rmd_group *group)
+{
+    open_grouped(1, group, 1);
+    REQUIRE(rmd_pool_open(&t.other, "threads:1", NULL, soon()) == 0);
+    submit_node(t.len++, t.other, NULL);
 }
 
 static void open_nodes(int n)
@@ -99,26 +115,52 @@ static void waits_for(int i, rmd_wait_for what, const char *names)
 /* How many wait. */
 static unsigned blocked(void)
 {
-    rmd_statistics now = { 0 };
+    rmd_statistics now = { 0 }, others = { 0 };
     REQUIRE(rmd_pool_statistics(t.pool, &now) == 0);
-    return now.blocked;
+    REQUIRE(!t.other || rmd_pool_statistics(t.other, &others) == 0);
+    return now.blocked + others.blocked;
+}
+
+static uint64_t running(void)
+{
+    rmd_census now = { 0 }, others = { 0 };
+    REQUIRE(rmd_pool_census(t.pool, &now) == 0);
+    REQUIRE(!t.other || rmd_pool_census(t.other, &others) == 0);
+    return now.running + others.running;
+}
+
+static int do_nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static bool is_closed(rmd_pool *pool)
+{
+    return rmd_submit(pool, NULL, do_nothing, NULL, NULL) == RMD_ECLOSED;
+}
+
+static bool has_begun_to_wait(const node *self, unsigned before)
+{
+    /* Who drains closes the pool when it is known that it waits. */
+    return self->drained ? is_closed(self->drained) : blocked() > before;
 }
 
 /* Until it waits, or has ended. */
 static void let_wait(int i)
 {
+    node *self = &t.nodes[i];
     unsigned before = blocked();
-    CHECK_EQ(rmd_event_set(t.nodes[i].go), 0);
-    while (blocked() <= before && rmd_future_state(t.nodes[i].future) != RMD_STATE_ENDED)
+    CHECK_EQ(rmd_event_set(self->go), 0);
+    while (!has_begun_to_wait(self, before) && rmd_future_state(self->future) != RMD_STATE_ENDED)
         sched_yield();
 }
 
 /* Each on its own worker: all have begun before the first waits. */
 static void let_all_wait(void)
 {
-    rmd_census now = { 0 };
-    for (; now.running < (uint64_t)t.len; sched_yield())
-        REQUIRE(rmd_pool_census(t.pool, &now) == 0);
+    while (running() < (uint64_t)t.len)
+        sched_yield();
     for (int i = 0; i < t.len; i++)
         let_wait(i);
 }
@@ -134,6 +176,10 @@ static void close_nodes(void)
         CHECK_EQ(rmd_future_wait(t.nodes[i].future, soon()), 0);
     CHECK_EQ(rmd_pool_drain(t.pool, soon()), 0);
     CHECK_EQ(rmd_pool_free(t.pool), 0);
+    if (t.other) {
+        CHECK_EQ(rmd_pool_drain(t.other, soon()), 0);
+        CHECK_EQ(rmd_pool_free(t.other), 0);
+    }
     for (int i = 0; i < t.len; i++) {
         rmd_future_free(t.nodes[i].future);
         CHECK_EQ(rmd_event_free(t.nodes[i].go), 0);
@@ -317,13 +363,76 @@ TEST(what_is_found_out_later_about_a_wait_for_any_is_heeded)
     CHECK_EQ(rmd_group_free(group), 0);
 }
 
-/* ---- the last worker ---- */
+/* ---- the end of a pool ---- */
 
-static int do_nothing(void *arg)
+TEST(a_task_that_waits_for_one_that_waits_for_the_end_of_its_pool_is_refused)
 {
-    (void)arg;
-    return 0;
+    open_two_pools(NULL);
+    t.nodes[0].drained = t.other;
+    waits_for(1, RMD_WAIT_ALL, "a");
+    check_only_last_refused();
+    CHECK_CONTAINS(t.nodes[1].detail, "\"b\" waits for task ");
+    CHECK_CONTAINS(t.nodes[1].detail, "\"a\", which waits for task ");
+    CHECK_EQ(t.nodes[0].result, 0);
+    close_nodes();
 }
+
+TEST(a_task_that_waits_for_a_group_in_which_one_waits_for_the_end_of_its_pool_is_refused)
+{
+    rmd_group *group;
+    REQUIRE(rmd_group_open(&group) == 0);
+    open_two_pools(group);
+    t.nodes[0].drained = t.other;
+    t.nodes[1].group = group;
+    check_only_last_refused();
+    close_nodes();
+    CHECK_EQ(rmd_group_free(group), 0);
+}
+
+TEST(a_drain_inside_a_task_that_one_of_the_pools_tasks_waits_for_is_refused)
+{
+    open_two_pools(NULL);
+    waits_for(0, RMD_WAIT_ALL, "b");
+    t.nodes[1].drained = t.pool;
+    check_only_last_refused();
+    CHECK_CONTAINS(t.nodes[1].detail, "\"a\", which waits for task ");
+    CHECK(!is_closed(t.pool));
+    close_nodes();
+}
+
+TEST(of_two_tasks_that_drain_each_others_pool_one_is_refused)
+{
+    open_two_pools(NULL);
+    t.nodes[0].drained = t.other;
+    t.nodes[1].drained = t.pool;
+    check_only_last_refused();
+    CHECK_EQ(t.nodes[0].result, 0);
+    CHECK(!is_closed(t.pool));
+    close_nodes();
+}
+
+TEST(a_task_may_wait_for_any_of_one_that_waits_for_the_end_of_its_pool_and_another)
+{
+    open_two_pools(NULL);
+    t.nodes[0].drained = t.other;
+    waits_for(1, RMD_WAIT_ANY, "a+");
+    check_waits_for_promise();
+    close_nodes();
+}
+
+TEST(a_drain_with_a_deadline_ends_by_that)
+{
+    open_two_pools(NULL);
+    t.nodes[0].drained = t.other;
+    t.nodes[0].deadline = rmd_after_ms(50);
+    waits_for(1, RMD_WAIT_ALL, "a");
+    let_all_wait();
+    close_nodes();
+    CHECK_EQ(t.nodes[0].result, RMD_ETIMEDOUT);
+    CHECK_EQ(t.nodes[1].result, RMD_ECANCELED);
+}
+
+/* ---- the last worker ---- */
 
 static int go_on(rmd_future *first, void *arg)
 {

@@ -651,6 +651,42 @@ HARNESS(pool_completions_of_those_who_wait_for_them_are_refused)
     free_pool(2);
 }
 
+/* Of another pool: each waits for the other one's end, or for the task in it. */
+static struct {
+    rmd_pool *pool;
+    bool drains;
+} ends[2];
+
+static int wait_for_end(void *arg)
+{
+    unsigned other = arg == &ends[0];
+    RMD_ASSERT(rmdi_event_wait(&s.begun, RMD_FOREVER) == 0);
+    int err = ends[!other].drains ? rmd_pool_drain(ends[other].pool, RMD_FOREVER)
+                                  : rmd_future_wait(s.futures[other], RMD_FOREVER);
+    RMD_ASSERT(err == 0 || err == RMD_EDEADLK);
+    rmd_atomic_add(&s.refused, err < 0, RMD_RELAXED);
+    return err;
+}
+
+HARNESS(pool_a_circle_through_the_end_of_a_pool_is_refused)
+{
+    open_pool("threads:1");
+    ends[0].pool = s.pool;
+    RMD_ASSERT(rmd_pool_open(&ends[1].pool, "threads:1", NULL, RMD_FOREVER) == 0);
+    ends[0].drains = true;
+    ends[1].drains = rmd_explore_choose(2);
+    for (int i = 0; i < 2; i++)
+        RMD_ASSERT(rmd_submit(ends[i].pool, &s.futures[i], wait_for_end, &ends[i], NULL) == 0);
+    rmdi_event_set(&s.begun);
+    for (int i = 0; i < 2; i++)
+        RMD_ASSERT(rmd_future_wait(s.futures[i], RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_atomic_load(&s.refused, RMD_RELAXED) == 1);
+    free_futures(2);
+    RMD_ASSERT(rmd_pool_drain(ends[1].pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_pool_free(ends[1].pool) == 0);
+    close_pool(1);
+}
+
 /* ---- cancel ---- */
 
 static void cancel_first(void *arg)
