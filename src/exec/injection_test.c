@@ -310,15 +310,31 @@ TEST(holes_make_no_room_in_the_ring_but_the_queue_goes_on)
 {
     open_queue(4);
     add_all(1, 4, NORMAL);
-    for (int i = 1; i <= 4; i++)
+    for (int i = 2; i <= 4; i++)
         CHECK(take_out(i, NORMAL));
-    CHECK_EQ(rmdi_injection_normal(&queue), 0);
-    add_all(5, 6, NORMAL); /* the ring is full of holes */
+    CHECK_EQ(rmdi_injection_normal(&queue), 1);
+    add_all(5, 6, NORMAL); /* behind the first the ring is full of holes */
     CHECK(items[5].link.next != NULL);
+    CHECK_EQ(take(NORMAL), 1);
     check_taken(5, 6, NORMAL); /* and now it is empty */
     add(7, NORMAL);
     CHECK(items[7].link.next == NULL);
     CHECK_EQ(take(NORMAL), 7);
+    close_queue();
+}
+
+TEST(holes_at_the_head_make_room_at_once)
+{
+    open_queue(4);
+    add_all(1, 4, NORMAL);
+    for (int i = 4; i >= 1; i--) {
+        CHECK(rmdi_injection_has(&queue, NORMAL));
+        CHECK(take_out(i, NORMAL));
+    }
+    CHECK(!rmdi_injection_has(&queue, NORMAL));
+    add_all(5, 8, NORMAL);
+    CHECK(items[8].link.next == NULL); /* in the ring */
+    check_taken(5, 8, NORMAL);
     close_queue();
 }
 
