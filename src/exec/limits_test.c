@@ -177,20 +177,20 @@ TEST(each_attempt_is_told_when_it_starts_and_when_another_follows)
     close_pool(pool);
 }
 
+/* Long enough that what ends at once ends before, on a busy machine, too. */
 TEST(each_attempt_has_the_whole_run_limit_and_all_share_the_total)
 {
     rmd_pool *pool = open_pool("programs:1");
     rmd_future *future = run_with(
         pool, "test $REMUDA_ATTEMPT = 3 || sleep 60",
-        (rmd_command){ .limits = { .run_ms_max = 40, .attempts_max = 3 } });
+        (rmd_command){ .limits = { .run_ms_max = 300, .attempts_max = 3 } });
     CHECK_EQ(end_of(future)->attempts, 3);
-    CHECK_INT(end_of(future)->ended_ns - end_of(future)->submitted_ns, >=, 80 * ms);
+    CHECK_INT(end_of(future)->ended_ns - end_of(future)->submitted_ns, >=, 600 * ms);
     CHECK_END(future, RMD_OUTCOME_OK, 0);
-    future = run_with(pool, "sleep 0.02; exit 1",
-                      (rmd_command){ .limits = { .total_ms_max = 100, .attempts_max = 1000 } });
-    CHECK_INT(end_of(future)->attempts, >, 1);
-    CHECK_INT(end_of(future)->attempts, <, 10);
-    CHECK_INT(end_of(future)->ended_ns - end_of(future)->submitted_ns, >=, 100 * ms);
+    future = run_with(pool, "test $REMUDA_ATTEMPT = 3 && sleep 60; exit 1",
+                      (rmd_command){ .limits = { .total_ms_max = 600, .attempts_max = 1000 } });
+    CHECK_EQ(end_of(future)->attempts, 3);
+    CHECK_INT(end_of(future)->ended_ns - end_of(future)->submitted_ns, >=, 600 * ms);
     CHECK_END(future, RMD_OUTCOME_TIMEOUT, RMD_ETIMEDOUT);
     close_pool(pool);
 }
