@@ -33,7 +33,9 @@ RMD_API int rmd_completions_add(rmd_completions *completions, rmd_future *future
 /* *future is the next that has ended, each once. RMD_ENOENT when all that were added have been
  * given out; RMD_ETIMEDOUT, RMD_ECANCELED, RMD_EDEADLK as rmd_future_wait(), the last when each of
  * those that are left waits for the calling task, though another one might be added; and as there
- * the calling thread may run one of the tasks that have not begun. Blocks. */
+ * the calling thread may run one of the tasks that have not begun, or turns its own loop, on which
+ * a pool of programs lives (one loop: of pools on several, that of the first). RMD_EFORKED in a
+ * child. Blocks. */
 RMD_API int rmd_completions_next(rmd_completions *completions, rmd_future **future,
                                  rmd_deadline deadline) RMD_NODISCARD;
 

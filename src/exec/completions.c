@@ -4,6 +4,9 @@
  * unhooked: an entry that cannot be unhooked any more is being run, waits for the lock, and frees
  * itself. The last reference, of the owner or an entry, frees the whole.
  *
+ * Who waits for one that its own thread has to work for, on its loop, turns that, also for the
+ * others: an end elsewhere sends something to the loop, which ends the turn.
+ *
  * A search for circles (waits.c) acquires it with the lock of all waits held, and perhaps those of
  * groups: so none of these is acquired while it is held. */
 #include "exec/completions.h"
@@ -13,6 +16,7 @@
 #include "base/list.h"
 #include "exec/future_wait.h"
 #include "exec/waits.h"
+#include "loop/loop.h"
 #include "port/forked.h"
 #include "sync/condition.h"
 #include "sync/lock.h"
@@ -23,6 +27,7 @@ typedef struct entry {
     rmd_completions *completions;
     rmd_future *future;
     uint64_t tag; /* whatever came with it */
+    bool special; /* its kind has how_to_wait() */
 } entry;
 
 struct rmd_completions {
@@ -31,10 +36,19 @@ struct rmd_completions {
     rmdi_condition changed;
     /* guarded by the lock: */
     rmdi_link pending, ended;
+    rmdi_link turners; /* who turns a loop until there is one */
     size_t left;
+    size_t special;    /* of those pending, that are not always waited for parked */
     size_t references; /* the owner's, and one for each pending entry */
     bool freed;
 };
+
+/* On its thread's stack. */
+typedef struct turner {
+    rmdi_link link;
+    rmdi_post post;
+    rmd_loop *loop;
+} turner;
 
 static entry *of_link(rmdi_link *link)
 {
@@ -50,15 +64,26 @@ static void drop(rmd_completions *c)
         rmdi_free(c);
 }
 
+/* With the lock held: so each is there as long as it is sent something. */
+static void tell_turners(rmd_completions *c)
+{
+    for (rmdi_link *l = c->turners.next; l != &c->turners; l = l->next) {
+        turner *t = RMDI_CONTAINER(l, turner, link);
+        rmdi_loop_send(t->loop, &t->post);
+    }
+}
+
 /* The hook. With the lock held, which is released. */
 static void note_end(entry *e)
 {
     rmd_completions *c = e->completions;
     rmdi_list_remove(&e->link);
+    c->special -= e->special;
     if (c->freed) {
         rmdi_free(e);
     } else {
         rmdi_list_append(&c->ended, &e->link);
+        tell_turners(c);
         rmdi_condition_notify_one(&c->changed);
     }
     drop(c);
@@ -94,9 +119,11 @@ int rmdi_completions_add(rmd_completions *c, rmd_future *future, uint64_t tag)
     *e = (entry){
         .hook = { .fn = on_end, .ctx = e }, .completions = c, .future = future, .tag = tag
     };
+    e->special = future->ops->how_to_wait != NULL;
     rmdi_lock_enter(&c->lock);
     rmdi_list_append(&c->pending, &e->link);
     c->left++;
+    c->special += e->special;
     c->references++;
     if (rmdi_future_hook(future, &e->hook))
         rmdi_lock_release(&c->lock);
@@ -135,6 +162,7 @@ int rmd_completions_open(rmd_completions **completions, rmd_future *const *futur
     c->references = 1;
     rmdi_list_init(&c->pending);
     rmdi_list_init(&c->ended);
+    rmdi_list_init(&c->turners);
     int err = add_all(c, futures, n);
     if (err < 0) {
         rmd_completions_free(c);
@@ -184,8 +212,9 @@ static rmd_future *candidate(rmd_completions *c)
     return future;
 }
 
-/* Runs one of them that has not begun. With the lock held, which is released meanwhile. */
-static bool help(rmd_completions *c, rmd_deadline deadline)
+/* Runs one of them that has not begun: 1, else 0. With the lock held, which is released meanwhile.
+ * RMD_EFORKED, without the lock: what was run has forked, and this is the child. */
+static int help(rmd_completions *c, rmd_deadline deadline)
 {
     bool helped = false;
     for (size_t tries = c->left; tries > 0 && !helped && rmdi_list_empty(&c->ended); tries--) {
@@ -194,6 +223,9 @@ static bool help(rmd_completions *c, rmd_deadline deadline)
             continue;
         rmdi_lock_release(&c->lock);
         helped = rmdi_future_help(future, deadline, true);
+        int err = check_process(c);
+        if (err < 0)
+            return err;
         rmdi_future_drop(future);
         rmdi_lock_enter(&c->lock);
     }
@@ -225,24 +257,75 @@ static int sleep_unlocked(rmd_completions *c, rmd_deadline deadline)
     return err;
 }
 
-/* With the lock held, which is released meanwhile. */
-static int sleep_for_one(rmd_completions *c, rmd_deadline deadline)
+static void do_nothing(void *ctx)
 {
-    if (deadline.ns <= 0)
-        return RMD_ETIMEDOUT;
+    (void)ctx;
+}
+
+/* Turns the loop once, or until one of the others has ended. With the lock held, which is released
+ * meanwhile. */
+static int turn(rmd_completions *c, rmd_future *future, rmd_deadline deadline)
+{
+    turner self = { .loop = future->ops->loop(future) };
+    rmdi_post_init(&self.post, do_nothing, NULL);
+    rmdi_list_append(&c->turners, &self.link);
+    rmdi_future_hold(future);
     rmdi_lock_release(&c->lock);
-    int err = sleep_unlocked(c, deadline);
+    int err = future->ops->turn(future, deadline);
+    rmdi_lock_enter(&c->lock);
+    rmdi_list_remove(&self.link);
+    rmdi_loop_unsend(self.loop, &self.post);
+    rmdi_lock_release(&c->lock);
+    rmdi_future_drop(future);
     rmdi_lock_enter(&c->lock);
     return err;
 }
 
-/* With the lock held: waits until there is one, or none is left. */
+/* How can the calling thread wait for one of them? As how_to_wait(): 0: by turning, for *special.
+ * RMD_EDEADLK: for none of them. With the lock held. */
+static int how_to_wait(rmd_completions *c, rmd_future **special)
+{
+    int how = RMD_EDEADLK;
+    if (!c->special)
+        return RMD_EAGAIN;
+    for (rmdi_link *l = c->pending.next; l != &c->pending; l = l->next) {
+        *special = of_link(l)->future;
+        const rmdi_future_ops *ops = (*special)->ops;
+        int its = ops->how_to_wait ? ops->how_to_wait(*special) : RMD_EAGAIN;
+        if (its == 0)
+            return 0;
+        if (its != RMD_EDEADLK)
+            how = its;
+    }
+    return how;
+}
+
+/* With the lock held, which is released meanwhile. */
+static int sleep_for_one(rmd_completions *c, rmd_deadline deadline)
+{
+    rmd_future *special;
+    int err = how_to_wait(c, &special);
+    if (err == 0)
+        return turn(c, special, deadline);
+    if (err != RMD_EAGAIN || deadline.ns <= 0)
+        return err == RMD_EAGAIN ? RMD_ETIMEDOUT : err;
+    rmdi_lock_release(&c->lock);
+    err = sleep_unlocked(c, deadline);
+    rmdi_lock_enter(&c->lock);
+    return err;
+}
+
+/* With the lock held: waits until there is one, or none is left. RMD_EFORKED: without it. */
 static int wait_for_one(rmd_completions *c, rmd_deadline deadline)
 {
     int err = 0;
-    while (err == 0 && rmdi_list_empty(&c->ended) && c->left)
-        if (deadline.ns != RMD_FOREVER.ns || !help(c, deadline))
-            err = rmdi_list_empty(&c->ended) ? sleep_for_one(c, deadline) : 0;
+    while (err == 0 && rmdi_list_empty(&c->ended) && c->left) {
+        int helped = deadline.ns == RMD_FOREVER.ns ? help(c, deadline) : 0;
+        if (helped == RMD_EFORKED)
+            return helped;
+        if (!helped && rmdi_list_empty(&c->ended))
+            err = sleep_for_one(c, deadline);
+    }
     return rmdi_list_empty(&c->ended) ? err : 0;
 }
 
@@ -269,6 +352,8 @@ int rmdi_completions_next(rmd_completions *c, rmd_future **future, uint64_t *tag
         return err;
     rmdi_lock_enter(&c->lock);
     err = wait_for_one(c, deadline);
+    if (err == RMD_EFORKED)
+        return err;
     rmd_future *next = take(c, tag);
     size_t left = c->left;
     rmdi_lock_release(&c->lock);

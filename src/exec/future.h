@@ -23,6 +23,8 @@ typedef struct rmdi_future_ops {
     int (*how_to_wait)(const rmd_future *future);
     /* Turns the loop once; RMD_ETIMEDOUT when the deadline has passed then. */
     int (*turn)(const rmd_future *future, rmd_deadline deadline);
+    /* That loop, with turn(). */
+    struct rmd_loop *(*loop)(const rmd_future *future);
     /* NULL: never. Runs it on the calling thread, if it has not begun and this thread may: then it
      * has ended, and true. as_worker: only if that is a worker of its pool. */
     bool (*help)(rmd_future *future, bool as_worker);

@@ -7,10 +7,17 @@
 #include "port/clock.h"
 #include "sync/thread.h"
 #include <fcntl.h>
+#include <remuda/completions.h>
+#include <remuda/event.h>
+#include <remuda/pool.h>
 #include <remuda/select.h>
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static rmd_loop *loop;
 
@@ -86,6 +93,94 @@ TEST(whoever_waits_turns_the_loop)
     rmd_future *future = run(pool, "true");
     CHECK_EQ(rmd_pool_drain(pool, soon()), 0);
     CHECK_END(future, RMD_OUTCOME_OK, 0);
+    close_own(pool);
+}
+
+TEST(whoever_waits_for_any_turns_the_loop)
+{
+    rmd_future *futures[3], *ended;
+    rmd_completions *ends;
+    rmd_pool *pool = open_own("programs:3");
+    futures[0] = run(pool, "sleep 60");
+    futures[1] = run(pool, "true");
+    futures[2] = run(pool, "false");
+    CHECK_EQ(rmd_futures_wait(futures, 2, RMD_WAIT_ANY, RMD_FOREVER), 1);
+    CHECK_EQ(rmd_futures_wait(futures, 3, RMD_WAIT_FIRST_FAILURE, RMD_FOREVER), 2);
+    REQUIRE(rmd_completions_open(&ends, futures, 1) == 0);
+    CHECK_EQ(rmd_completions_next(ends, &ended, rmd_after_ms(20)), RMD_ETIMEDOUT);
+    CHECK_EQ(rmd_future_cancel(futures[0]), 0);
+    CHECK_EQ(rmd_completions_next(ends, &ended, RMD_FOREVER), 0);
+    CHECK(ended == futures[0]);
+    rmd_completions_free(ends);
+    for (int i = 0; i < 3; i++)
+        rmd_future_free(futures[i]);
+    close_own(pool);
+}
+
+static int wait_until_open(void *gate)
+{
+    return rmd_event_wait(gate, RMD_FOREVER);
+}
+
+/* Of the process's first thread. */
+static bool sleeps(void)
+{
+    char path[64], text[512] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)getpid());
+    FILE *file = fopen(path, "r");
+    REQUIRE(file && fgets(text, sizeof text, file));
+    fclose(file);
+    const char *state = strrchr(text, ')');
+    return state && state[1] == ' ' && state[2] == 'S';
+}
+
+static int open_when_it_turns(void *gate)
+{
+    while (!sleeps())
+        sched_yield();
+    return rmd_event_set(gate);
+}
+
+/* One of another pool, which ends while nothing happens on the loop. */
+TEST(an_end_elsewhere_ends_the_turn)
+{
+    rmd_event *gate;
+    rmd_future *futures[2], *opens;
+    rmd_pool *pool = open_own("programs:1"), *threads = open_pool("threads:2");
+    REQUIRE(rmd_event_open(&gate) == 0);
+    futures[0] = run(pool, "sleep 60");
+    REQUIRE(rmd_submit(threads, &futures[1], wait_until_open, gate, NULL) == 0);
+    REQUIRE(rmd_submit(threads, &opens, open_when_it_turns, gate, NULL) == 0);
+    CHECK_EQ(rmd_futures_wait(futures, 2, RMD_WAIT_ANY, rmd_after_ms(600000)), 1);
+    CHECK_EQ(rmd_future_cancel(futures[0]), 0);
+    CHECK_EQ(rmd_future_wait(futures[0], soon()), 0);
+    rmd_future_free(futures[0]);
+    rmd_future_free(futures[1]);
+    rmd_future_free(opens);
+    close_pool(threads);
+    close_own(pool);
+    CHECK_EQ(rmd_event_free(gate), 0);
+}
+
+static void wait_in_callback(rmd_future *future, void *ctx)
+{
+    rmd_future *other = ((rmd_future **)ctx)[0];
+    (void)future;
+    CHECK_EQ(rmd_futures_wait(&other, 1, RMD_WAIT_ANY, RMD_FOREVER), RMD_EDEADLK);
+    CHECK(strstr(rmd_error_detail(), "callback"));
+    ((rmd_future **)ctx)[1] = other;
+}
+
+TEST(a_callback_that_waits_for_any_of_its_pool_is_refused)
+{
+    rmd_pool *pool = open_own("programs:2");
+    rmd_future *others[2] = { run(pool, "sleep 60"), NULL }, *future = run(pool, "true");
+    CHECK_EQ(rmd_future_on_end(future, wait_in_callback, others), 0);
+    while (!others[1])
+        CHECK_INT(rmd_loop_turn(loop, soon()), >=, 0);
+    CHECK_EQ(rmd_future_cancel(others[0]), 0);
+    CHECK_END(others[0], RMD_OUTCOME_CANCELLED, RMD_ECANCELED);
+    rmd_future_free(future);
     close_own(pool);
 }
 

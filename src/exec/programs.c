@@ -502,6 +502,11 @@ static int future_turn(const rmd_future *future, rmd_deadline deadline)
     return turn_once(of_future(future)->pool->loop, deadline);
 }
 
+static rmd_loop *future_loop(const rmd_future *future)
+{
+    return of_future(future)->pool->loop;
+}
+
 static int64_t future_read(const rmd_future *future, int stream, uint64_t offset, void *buffer,
                            size_t len)
 {
@@ -518,6 +523,7 @@ static const rmdi_future_ops future_ops = {
     .call_later = future_call_later,
     .how_to_wait = future_how_to_wait,
     .turn = future_turn,
+    .loop = future_loop,
     .ctx = future_ctx,
     .name = future_name,
     .describe = future_describe,

@@ -432,6 +432,38 @@ TEST(a_child_that_returns_to_a_task_that_waits)
     end();
 }
 
+/* Any of two: in the child the other one is not run. */
+static int wait_for_any_forked(void *arg)
+{
+    rmd_future *futures[2];
+    int err = rmd_submit(p.pool, &futures[0], fork_in_body, NULL, NULL);
+    CHECK_EQ(err, 0);
+    err = rmd_submit(p.pool, &futures[1], count_run, arg, NULL);
+    CHECK_EQ(err, 0);
+    int64_t which = rmd_futures_wait(futures, 2, RMD_WAIT_ANY, RMD_FOREVER);
+    if (p.child == 0) {
+        CHECK_EQ(which, RMD_EFORKED);
+        CHECK_EQ(rmd_atomic_load((rmd_atomic(int) *)arg, RMD_RELAXED), 0);
+        _exit(0);
+    }
+    CHECK_EQ(which, 0);
+    rmd_future_free(futures[0]);
+    rmd_future_free(futures[1]);
+    return 0;
+}
+
+TEST(a_child_that_returns_to_a_task_that_waits_for_any)
+{
+    rmd_future *future;
+    rmd_atomic(int) ran = 0;
+    begin("threads:2");
+    REQUIRE(rmd_submit(p.pool, &future, wait_for_any_forked, &ran, NULL) == 0);
+    CHECK_EQ(rmd_future_wait(future, rmd_after_ms(600000)), 0); /* not helping */
+    check_child(p.child);
+    rmd_future_free(future);
+    end();
+}
+
 static struct {
     rmd_pool *pool;
     rmdi_event blocks, gate;

@@ -79,14 +79,19 @@ static rmd_task_options in_group(void)
     return (rmd_task_options){ .size = sizeof(rmd_task_options), .group = g.group };
 }
 
-static int submit(rmd_future **future, rmd_task_fn *fn)
+static int submit_as(rmd_future **future, rmd_task_fn *fn, const rmd_task_options *options)
 {
-    rmd_task_options options = in_group();
-    int err = rmd_submit(g.pool, future, fn, NULL, &options);
+    int err = rmd_submit(g.pool, future, fn, NULL, options);
     RMD_ASSERT(err == 0 || err == RMD_ECLOSED);
     if (err == 0)
         rmd_atomic_add(&g.accepted, 1, RMD_RELAXED);
     return err;
+}
+
+static int submit(rmd_future **future, rmd_task_fn *fn)
+{
+    rmd_task_options options = in_group();
+    return submit_as(future, fn, &options);
 }
 
 static void submit_two(void *arg)
@@ -94,6 +99,16 @@ static void submit_two(void *arg)
     (void)arg;
     submit(NULL, run);
     submit(NULL, run);
+}
+
+/* With limits they enter the group before they are accepted. */
+static void submit_two_with_limits(void *arg)
+{
+    rmd_task_options options = in_group();
+    (void)arg;
+    options.limits.attempts_max = 2;
+    submit_as(NULL, run, &options);
+    submit_as(NULL, run, &options);
 }
 
 static void submit_many(void *arg)
@@ -317,7 +332,7 @@ static void cancel_what_is_refused(void (*meanwhile)(void *arg))
 {
     crew all = { 0 };
     begin("threads:1?queue=1");
-    crew_add(&all, submit_two, NULL, "submits");
+    crew_add(&all, submit_two_with_limits, NULL, "submits");
     crew_add(&all, submit_many, NULL, "submits many");
     crew_add(&all, meanwhile, NULL, "meanwhile");
     if (rmd_explore_choose(2))
