@@ -286,6 +286,9 @@ void rmdi_worker_give_spares(rmdi_worker *worker);
 void rmdi_threads_drop(rmdi_threads *pool, uint32_t n);
 /* The user gives up the pool. */
 void rmdi_threads_give_up(rmdi_threads *pool);
+
+/* ---- threads_submit.c ---- */
+
 /* Ids for n new tasks, at most a batch, one after the other: the first. What is too few for all of
  * them is left out. */
 void rmdi_threads_stock_up(rmdi_stock *stock);
@@ -297,8 +300,6 @@ static inline uint64_t rmdi_threads_draw(rmdi_stock *stock, unsigned n)
     stock->next_id += n;
     return stock->next_id - n;
 }
-
-/* ---- threads_submit.c ---- */
 
 int rmdi_threads_call(rmd_pool *pool, rmd_future **future, const char *function, rmd_args args,
                       const rmd_task_options *options);

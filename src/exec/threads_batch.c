@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-/* So often somebody is told of them: who is woken may run before us, on our processor, and takes
- * what there is. */
+/* After so many batches a worker is told: who is woken may run before us, on our processor, and
+ * take what there is. */
 enum { TELL_BATCHES = 8 };
 
 typedef struct batch {

@@ -17,10 +17,6 @@
 #include "base/alloc.h"
 #include "exec/threads.h"
 
-#define DRAWN 128 /* numbers, at once */
-
-_Static_assert(DRAWN >= RMDI_BATCH_MAX, "enough for a batch");
-
 #ifdef RMD_EXPLORE
 uint32_t rmdi_tasks_kept_max;
 #endif
@@ -43,12 +39,6 @@ typedef struct rmdi_block {
 } block;
 
 /* ---- the pool's ---- */
-
-void rmdi_threads_stock_up(rmdi_stock *stock)
-{
-    stock->ids = DRAWN;
-    stock->next_id = rmdi_future_next_ids(DRAWN);
-}
 
 void rmdi_threads_drop(rmdi_threads *pool, uint32_t n)
 {

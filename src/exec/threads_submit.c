@@ -97,6 +97,17 @@ void rmdi_task_fill(rmdi_threads *pool, rmdi_thread_task *task, uint64_t id, con
     }
 }
 
+/* Numbers come so many at once. */
+#define DRAWN 128
+
+_Static_assert(DRAWN >= RMDI_BATCH_MAX, "enough for a batch");
+
+void rmdi_threads_stock_up(rmdi_stock *stock)
+{
+    stock->ids = DRAWN;
+    stock->next_id = rmdi_future_next_ids(DRAWN);
+}
+
 /* Makes one that nobody knows yet. NULL: no memory, and the plan's parts are the caller's. */
 static rmdi_thread_task *make(rmdi_threads *pool, const rmdi_plan *plan, uint32_t flags)
 {

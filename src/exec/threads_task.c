@@ -52,8 +52,7 @@ static void destroy(rmd_future *future)
     rmdi_thread_task *task = rmdi_thread_task_of(future);
     rmdi_threads *pool = task->pool;
     if (!rmdi_process_is(pool->pool.process)) {
-        rmdi_task_forget(
-            task); /* a child's copy; the pool's may be as another thread has left it */
+        rmdi_task_forget(task); /* the pool's memory may be as another thread has left it */
         return;
     }
     if (task->cold && task->failed)
