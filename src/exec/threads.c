@@ -144,16 +144,6 @@ static int threads_open(rmd_pool **out, const rmdi_pool_request *request)
 
 /* ---- cancelling ---- */
 
-/* Ends one that has not begun; false: it has been claimed. */
-static bool cancel_unstarted(rmdi_thread_task *task)
-{
-    if (!rmdi_future_claim(&task->future, true))
-        return false;
-    rmdi_task_unqueue(task);
-    rmdi_task_end_unstarted(task, RMD_OUTCOME_CANCELLED, RMD_ECANCELED, rmdi_cancelled_unstarted);
-    return true;
-}
-
 /* Its id is at most *to. */
 static bool is_up_to(const rmdi_link *link, const void *to)
 {
@@ -194,7 +184,7 @@ static void cancel_in_deque(rmdi_deque *deque)
         if (!task) /* somebody else has taken it */
             continue;
         again = true;
-        cancel_unstarted(task);
+        rmdi_task_cancel_unstarted(task);
         rmdi_future_drop(&task->future); /* the deque's */
     }
 }
@@ -203,7 +193,7 @@ static void cancel_in_deque(rmdi_deque *deque)
 static void cancel_waiting(rmdi_threads *pool, uint64_t to)
 {
     for (rmdi_thread_task *task; (task = first_waiting(pool, to));) {
-        if (!cancel_unstarted(task))
+        if (!rmdi_task_cancel_unstarted(task))
             rmdi_os_thread_yield(); /* who has just claimed it is about to take it out */
         rmdi_future_drop(&task->future);
     }

@@ -267,6 +267,8 @@ static inline void rmdi_threads_count_coming(rmdi_threads *pool, uint32_t n)
 bool rmdi_task_unhold(rmdi_thread_task *task);
 /* Takes it out of the queue, if it is in it: a reference that the queue has had is dropped. */
 void rmdi_task_unqueue(rmdi_thread_task *task);
+/* Ends one that has not begun; false: it has been claimed. The caller holds it. */
+bool rmdi_task_cancel_unstarted(rmdi_thread_task *task);
 
 /* ---- threads_memory.c ---- */
 

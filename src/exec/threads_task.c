@@ -96,16 +96,19 @@ void rmdi_task_unqueue(rmdi_thread_task *task)
     }
 }
 
+bool rmdi_task_cancel_unstarted(rmdi_thread_task *task)
+{
+    if (!rmdi_future_claim(&task->future, true))
+        return false;
+    rmdi_task_unqueue(task);
+    rmdi_task_end_unstarted(task, RMD_OUTCOME_CANCELLED, RMD_ECANCELED, rmdi_cancelled_unstarted);
+    return true;
+}
+
 static int cancel(rmd_future *future)
 {
     rmdi_thread_task *task = rmdi_thread_task_of(future);
-    if (rmdi_future_claim(future, true)) {
-        rmdi_task_unqueue(task);
-        rmdi_task_end_unstarted(task, RMD_OUTCOME_CANCELLED, RMD_ECANCELED,
-                                rmdi_cancelled_unstarted);
-        return 0;
-    }
-    if (rmdi_task_tell(task, false))
+    if (rmdi_task_cancel_unstarted(task) || rmdi_task_tell(task, false))
         return 0;
     return rmdi_fail(RMD_ETOOLATE, "task %llu has ended", (unsigned long long)future->id);
 }
