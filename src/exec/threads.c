@@ -5,7 +5,6 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/fence.h"
-#include "exec/failure.h"
 #include "exec/waits.h"
 #include "port/thread.h"
 
