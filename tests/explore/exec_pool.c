@@ -5,100 +5,25 @@
 #include "crew.h"
 #include "exec/function.h"
 #include "exec/threads.h"
+#include "pool_stage.h"
 #include "port/clock.h"
-#include "sync/event.h"
 
-#include <remuda.h>
 #include <string.h>
-
-static const int cause = -1001;
-
-/* What tasks share. */
-static struct {
-    rmd_pool *pool;
-    rmd_atomic(int) runs, calls, refused;
-    rmdi_event gate, begun;
-    rmd_future *futures[3];
-    rmd_group *group;
-    int result; /* nothing but a task's end guards it */
-} s;
-
-static void open_pool(const char *kind)
-{
-    memset(&s, 0, sizeof s);
-    RMD_ASSERT(rmd_pool_open(&s.pool, kind, NULL, RMD_FOREVER) == 0);
-}
-
-static bool is_over(const rmd_census *c, uint64_t submitted)
-{
-    return rmd_census_balances(c) && c->submitted == submitted && !c->queued && !c->running;
-}
-
-/* The rest, when it has been drained. */
-static void free_pool(uint64_t submitted)
-{
-    rmd_census census;
-    rmd_statistics statistics;
-    RMD_ASSERT(rmd_pool_census(s.pool, &census) == 0);
-    RMD_ASSERT(is_over(&census, submitted));
-    RMD_ASSERT(rmd_pool_statistics(s.pool, &statistics) == 0 && statistics.blocked == 0);
-    /* Who has blocked is back; there may still be more than the pool was opened with. */
-    RMD_ASSERT(rmd_atomic_load(&((rmdi_threads *)(void *)s.pool)->active, RMD_RELAXED) >=
-               statistics.workers);
-    RMD_ASSERT(rmd_pool_free(s.pool) == 0);
-}
-
-static void close_pool(uint64_t submitted)
-{
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
-    free_pool(submitted);
-}
-
-static int runs(void)
-{
-    return rmd_atomic_load(&s.runs, RMD_RELAXED);
-}
-
-/* ---- bodies ---- */
-
-static int run(void *arg)
-{
-    (void)arg;
-    rmd_atomic_add(&s.runs, 1, RMD_RELAXED);
-    return 0;
-}
-
-static int write_result(void *arg)
-{
-    RMD_PLAIN_SET(s.result, 5);
-    return run(arg);
-}
-
-static int fail(void *arg)
-{
-    run(arg);
-    return rmd_fail(cause, "it fails");
-}
 
 static int wait_for_gate(void *arg)
 {
     run(arg);
-    rmdi_event_set(&s.begun);
-    return rmdi_event_wait(&s.gate, RMD_FOREVER);
+    rmdi_event_set(&stage.begun);
+    return rmdi_event_wait(&stage.gate, RMD_FOREVER);
 }
 
 static int until_cancelled(void *arg)
 {
     run(arg);
-    rmdi_event_set(&s.begun);
-    int err = rmdi_event_wait(&s.gate, RMD_FOREVER);
+    rmdi_event_set(&stage.begun);
+    int err = rmdi_event_wait(&stage.gate, RMD_FOREVER);
     RMD_ASSERT(err == RMD_ECANCELED && rmd_task_cancelled());
     return err;
-}
-
-static int submit_child(rmd_future **future, rmd_task_fn *fn)
-{
-    return rmd_submit(s.pool, future, fn, NULL, NULL);
 }
 
 /* ---- submit and wait ---- */
@@ -117,7 +42,7 @@ HARNESS(pool_runs_a_task, .steps_max = 40000)
 {
     open_pool(rmd_explore_choose(2) ? "threads:1" : "threads:2");
     submit_and_wait(NULL);
-    RMD_ASSERT(RMD_PLAIN(s.result) == 5);
+    RMD_ASSERT(RMD_PLAIN(stage.result) == 5);
     close_pool(1);
 }
 
@@ -127,8 +52,8 @@ static int meet(void *arg)
 {
     bool second = arg != NULL;
     run(NULL);
-    rmdi_event_set(second ? &s.begun : &s.gate);
-    return rmdi_event_wait(second ? &s.gate : &s.begun, RMD_FOREVER);
+    rmdi_event_set(second ? &stage.begun : &stage.gate);
+    return rmdi_event_wait(second ? &stage.gate : &stage.begun, RMD_FOREVER);
 }
 
 HARNESS(pool_as_many_run_at_once_as_there_are_workers)
@@ -138,18 +63,9 @@ HARNESS(pool_as_many_run_at_once_as_there_are_workers)
     rmd_task tasks[] = {
         { run, NULL }, { run, NULL }, { meet, NULL }, { run, NULL }, { meet, &second }
     };
-    RMD_ASSERT(rmd_submit_many(s.pool, NULL, tasks, 5, NULL) == 5);
+    RMD_ASSERT(rmd_submit_many(stage.pool, NULL, tasks, 5, NULL) == 5);
     close_pool(5);
     RMD_ASSERT(runs() == 5);
-}
-
-static void submit_one(void *arg)
-{
-    RMD_ASSERT(submit_child(NULL, run) == 0);
-    RMD_ASSERT(rmd_submit(s.pool, NULL, run, arg,
-                          &(rmd_task_options){ .size = sizeof(rmd_task_options),
-                                               .priority = (rmd_priority)rmd_explore_choose(3) -
-                                                           1 }) == 0);
 }
 
 HARNESS(pool_runs_what_nobody_waits_for)
@@ -163,32 +79,12 @@ HARNESS(pool_runs_what_nobody_waits_for)
     RMD_ASSERT(runs() == 4);
 }
 
-/* The pool may have been closed meanwhile: then how many were accepted. */
-static int submit_two(void *arg)
-{
-    (void)arg;
-    for (int i = 0; i < 2; i++) {
-        int err = submit_child(NULL, run);
-        RMD_ASSERT(err == 0 || err == RMD_ECLOSED);
-        if (err < 0)
-            rmd_atomic_add(&s.refused, 1, RMD_RELAXED);
-    }
-    return 0;
-}
-
-/* The end of a pool of which n at most were accepted. */
-static void close_pool_at_most(int n)
-{
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
-    free_pool((uint64_t)(n - rmd_atomic_load(&s.refused, RMD_RELAXED)));
-}
-
 HARNESS(pool_runs_what_its_tasks_submit)
 {
     open_pool("threads:2");
     RMD_ASSERT(submit_child(NULL, submit_two) == 0);
     close_pool_at_most(3);
-    RMD_ASSERT(runs() == 2 - rmd_atomic_load(&s.refused, RMD_RELAXED));
+    RMD_ASSERT(runs() == 2 - refused());
 }
 
 /* The census balances whenever it is asked for. */
@@ -197,7 +93,7 @@ static void watch_census(void *arg)
     rmd_census c;
     (void)arg;
     for (int i = 0; i < 3; i++) {
-        RMD_ASSERT(rmd_pool_census(s.pool, &c) == 0);
+        RMD_ASSERT(rmd_pool_census(stage.pool, &c) == 0);
         RMD_ASSERT(rmd_census_balances(&c) && c.submitted <= 3 && c.queued <= 3 && c.running <= 3);
     }
 }
@@ -221,14 +117,14 @@ static int nest(void *arg)
     run(NULL);
     if (depth == 0)
         return 0;
-    RMD_ASSERT(rmd_submit(s.pool, &child, nest, &below, NULL) == 0);
+    RMD_ASSERT(rmd_submit(stage.pool, &child, nest, &below, NULL) == 0);
     int err = rmd_future_wait(child, RMD_FOREVER);
     /* Cancelled: by one beneath that was refused. */
     RMD_ASSERT(err == 0 || err == RMD_EDEADLK || err == RMD_ECANCELED);
     if (err < 0) { /* no stack, and no worker left: it uses our `below` */
-        rmd_atomic_add(&s.refused, 1, RMD_RELAXED);
+        rmd_atomic_add(&stage.refused, 1, RMD_RELAXED);
         /* All of them: one that has no stack left, either, may wait for one that is queued. */
-        RMD_ASSERT(rmd_pool_cancel(s.pool, false) == 0);
+        RMD_ASSERT(rmd_pool_cancel(stage.pool, false) == 0);
         rmd_stop *before = rmd_stop_set(NULL);
         RMD_ASSERT(rmd_future_wait(child, rmd_after_ms(3600000)) == 0);
         rmd_stop_set(before);
@@ -244,12 +140,12 @@ HARNESS(pool_tasks_wait_for_tasks, .no_early_timeouts = true)
     int depth = one ? 3 : 2;
     rmd_future *future;
     open_pool(one ? "threads:1" : "threads:2");
-    RMD_ASSERT(rmd_submit(s.pool, &future, nest, &depth, NULL) == 0);
+    RMD_ASSERT(rmd_submit(stage.pool, &future, nest, &depth, NULL) == 0);
     RMD_ASSERT(rmd_future_wait(future, RMD_FOREVER) == 0);
     rmd_future_free(future);
-    RMD_ASSERT(rmd_atomic_load(&s.refused, RMD_RELAXED) || runs() == depth + 1);
+    RMD_ASSERT(refused() || runs() == depth + 1);
     rmd_census census;
-    RMD_ASSERT(rmd_pool_census(s.pool, &census) == 0);
+    RMD_ASSERT(rmd_pool_census(stage.pool, &census) == 0);
     close_pool(census.submitted);
 }
 
@@ -276,11 +172,11 @@ HARNESS(pool_tasks_wait_for_any_of_their_tasks)
     rmd_future *future;
     rmd_statistics statistics;
     open_pool(rmd_explore_choose(2) ? "threads:1" : "threads:2");
-    RMD_ASSERT(rmd_submit(s.pool, &future, take_completions, NULL, NULL) == 0);
+    RMD_ASSERT(rmd_submit(stage.pool, &future, take_completions, NULL, NULL) == 0);
     RMD_ASSERT(rmd_future_wait(future, RMD_FOREVER) == 0);
     RMD_ASSERT(rmd_future_error(future) == 0);
     rmd_future_free(future);
-    RMD_ASSERT(rmd_pool_statistics(s.pool, &statistics) == 0 && statistics.workers >= 1);
+    RMD_ASSERT(rmd_pool_statistics(stage.pool, &statistics) == 0 && statistics.workers >= 1);
     RMD_ASSERT(runs() == 2);
     close_pool(3);
 }
@@ -291,7 +187,7 @@ static int wait_a_while_for_child(void *arg)
     (void)arg;
     int err = submit_child(&child, run);
     if (err == RMD_ECLOSED) {
-        rmd_atomic_add(&s.refused, 1, RMD_RELAXED);
+        rmd_atomic_add(&stage.refused, 1, RMD_RELAXED);
         return 0;
     }
     RMD_ASSERT(err == 0);
@@ -309,13 +205,13 @@ HARNESS(pool_a_spare_runs_what_a_worker_waits_for, .no_early_timeouts = true)
     RMD_ASSERT(submit_child(NULL, wait_a_while_for_child) == 0);
     RMD_ASSERT(submit_child(NULL, run) == 0);
     close_pool_at_most(3);
-    RMD_ASSERT(runs() == 2 - rmd_atomic_load(&s.refused, RMD_RELAXED));
+    RMD_ASSERT(runs() == 2 - refused());
 }
 
 static int open_gate(void *arg)
 {
     (void)arg;
-    rmdi_event_set(&s.gate);
+    rmdi_event_set(&stage.gate);
     return 0;
 }
 
@@ -324,7 +220,7 @@ static int block_until_gate(void *arg)
 {
     (void)arg;
     RMD_BLOCKING
-    RMD_ASSERT(rmdi_event_wait(&s.gate, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmdi_event_wait(&stage.gate, RMD_FOREVER) == 0);
     return run(NULL);
 }
 
@@ -384,10 +280,11 @@ HARNESS(pool_a_spare_is_used_again, .steps_max = 40000, .no_early_timeouts = tru
     rmdi_event gates[3] = { 0 };
     open_pool("threads:1");
     for (int i = 0; i < 3; i++) {
-        RMD_ASSERT(rmd_submit(s.pool, &s.futures[0], submit_and_block, &gates[i], NULL) == 0);
-        RMD_ASSERT(rmd_submit(s.pool, NULL, set_gate, &gates[i], NULL) == 0);
-        RMD_ASSERT(rmd_future_wait(s.futures[0], rmd_after_ms(3600000)) == 0);
-        rmd_future_free(s.futures[0]);
+        RMD_ASSERT(rmd_submit(stage.pool, &stage.futures[0], submit_and_block, &gates[i], NULL) ==
+                   0);
+        RMD_ASSERT(rmd_submit(stage.pool, NULL, set_gate, &gates[i], NULL) == 0);
+        RMD_ASSERT(rmd_future_wait(stage.futures[0], rmd_after_ms(3600000)) == 0);
+        rmd_future_free(stage.futures[0]);
     }
     close_pool(12);
     RMD_ASSERT(runs() == 6);
@@ -398,8 +295,8 @@ HARNESS(pool_a_spare_is_used_again, .steps_max = 40000, .no_early_timeouts = tru
 static int wait_for_first(void *arg)
 {
     (void)arg;
-    RMD_ASSERT(rmdi_event_wait(&s.begun, RMD_FOREVER) == 0);
-    int err = rmd_future_wait(s.futures[0], RMD_FOREVER);
+    RMD_ASSERT(rmdi_event_wait(&stage.begun, RMD_FOREVER) == 0);
+    int err = rmd_future_wait(stage.futures[0], RMD_FOREVER);
     RMD_ASSERT(err == 0 || err == RMD_EDEADLK); /* no stack */
     return err;
 }
@@ -414,31 +311,31 @@ HARNESS(pool_waits_for_what_is_held_back_by_work_that_waits, .faults_max = 1,
         .fail_allocations = true)
 {
     rmd_future *first;
-    memset(&s, 0, sizeof s);
-    if (rmd_pool_open(&s.pool, "threads:1", NULL, RMD_FOREVER) < 0)
+    clear_stage();
+    if (rmd_pool_open(&stage.pool, "threads:1", NULL, RMD_FOREVER) < 0)
         return;
     int n = 0;
     for (unsigned more = 1 + rmd_explore_choose(2); more > 0; more--)
         n += submit_child(NULL, wait_for_first) == 0;
     bool submitted = submit_child(&first, run) == 0;
     n += submitted;
-    if (submitted && rmd_then(s.pool, &s.futures[0], first, nothing_more, NULL, NULL) == 0)
+    if (submitted && rmd_then(stage.pool, &stage.futures[0], first, nothing_more, NULL, NULL) == 0)
         n++;
     else /* there was no memory: anything that ends */
-        RMD_ASSERT(submit_child(&s.futures[0], run) == 0 && ++n);
-    rmdi_event_set(&s.begun);
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+        RMD_ASSERT(submit_child(&stage.futures[0], run) == 0 && ++n);
+    rmdi_event_set(&stage.begun);
+    RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
     if (submitted)
         rmd_future_free(first);
-    rmd_future_free(s.futures[0]);
+    rmd_future_free(stage.futures[0]);
     free_pool((uint64_t)n);
 }
 
 static int wait_for_any_of_first(void *arg)
 {
     (void)arg;
-    RMD_ASSERT(rmdi_event_wait(&s.begun, RMD_FOREVER) == 0);
-    int err = (int)rmd_futures_wait(s.futures, 1, RMD_WAIT_ANY, RMD_FOREVER);
+    RMD_ASSERT(rmdi_event_wait(&stage.begun, RMD_FOREVER) == 0);
+    int err = (int)rmd_futures_wait(stage.futures, 1, RMD_WAIT_ANY, RMD_FOREVER);
     RMD_ASSERT(err == 0 || err == RMD_EDEADLK); /* no stack */
     return err;
 }
@@ -450,35 +347,35 @@ HARNESS(pool_waits_for_any_that_are_held_back_by_work_that_waits)
     for (int i = 0; i < 2; i++)
         RMD_ASSERT(submit_child(NULL, wait_for_any_of_first) == 0);
     RMD_ASSERT(submit_child(&first, run) == 0);
-    RMD_ASSERT(rmd_then(s.pool, &s.futures[0], first, nothing_more, NULL, NULL) == 0);
-    rmdi_event_set(&s.begun);
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_then(stage.pool, &stage.futures[0], first, nothing_more, NULL, NULL) == 0);
+    rmdi_event_set(&stage.begun);
+    RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
     rmd_future_free(first);
-    rmd_future_free(s.futures[0]);
+    rmd_future_free(stage.futures[0]);
     free_pool(4);
 }
 
 static int start_one(void *arg)
 {
     (void)arg;
-    return rmd_atomic_add(&s.calls, 1, RMD_RELAXED) ? rmd_fail(cause, "no more") : 0;
+    return rmd_atomic_add(&stage.calls, 1, RMD_RELAXED) ? rmd_fail(cause, "no more") : 0;
 }
 
 HARNESS(pool_whose_spare_does_not_start_runs_what_is_waited_for)
 {
     rmd_future *first;
     rmd_pool_options options = { .size = sizeof options, .start = start_one };
-    memset(&s, 0, sizeof s);
-    RMD_ASSERT(rmd_pool_open(&s.pool, "threads:1", &options, RMD_FOREVER) == 0);
+    clear_stage();
+    RMD_ASSERT(rmd_pool_open(&stage.pool, "threads:1", &options, RMD_FOREVER) == 0);
     RMD_ASSERT(submit_child(NULL, wait_for_first) == 0);
     RMD_ASSERT(submit_child(&first, run) == 0);
-    RMD_ASSERT(rmd_then(s.pool, &s.futures[0], first, nothing_more, NULL, NULL) == 0);
+    RMD_ASSERT(rmd_then(stage.pool, &stage.futures[0], first, nothing_more, NULL, NULL) == 0);
     RMD_ASSERT(submit_child(NULL, run) == 0);
-    rmdi_event_set(&s.begun);
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    rmdi_event_set(&stage.begun);
+    RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
     rmd_future_free(first);
-    rmd_future_free(s.futures[0]);
-    RMD_ASSERT(rmd_pool_free(s.pool) == 0);
+    rmd_future_free(stage.futures[0]);
+    RMD_ASSERT(rmd_pool_free(stage.pool) == 0);
 }
 
 /* ---- circles ---- */
@@ -486,32 +383,26 @@ HARNESS(pool_whose_spare_does_not_start_runs_what_is_waited_for)
 static int wait_for_other(void *arg)
 {
     rmd_future **other = arg;
-    int err = rmdi_event_wait(&s.begun, RMD_FOREVER);
+    int err = rmdi_event_wait(&stage.begun, RMD_FOREVER);
     RMD_ASSERT(err == 0);
     err = rmd_future_wait(*other, RMD_FOREVER);
     RMD_ASSERT(err == 0 || err == RMD_EDEADLK);
     if (err < 0) {
         RMD_ASSERT(strstr(rmd_error_detail(), "waits for") != NULL);
-        rmd_atomic_add(&s.refused, 1, RMD_RELAXED);
+        rmd_atomic_add(&stage.refused, 1, RMD_RELAXED);
     }
     return err;
-}
-
-static void free_futures(int n)
-{
-    for (int i = 0; i < n; i++)
-        rmd_future_free(s.futures[i]);
 }
 
 static void meet_in_a_circle(const char *kind, int n)
 {
     open_pool(kind);
     for (int i = 0; i < n; i++)
-        RMD_ASSERT(
-            rmd_submit(s.pool, &s.futures[i], wait_for_other, &s.futures[(i + 1) % n], NULL) == 0);
-    rmdi_event_set(&s.begun);
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
-    RMD_ASSERT(rmd_atomic_load(&s.refused, RMD_RELAXED) >= 1);
+        RMD_ASSERT(rmd_submit(stage.pool, &stage.futures[i], wait_for_other,
+                              &stage.futures[(i + 1) % n], NULL) == 0);
+    rmdi_event_set(&stage.begun);
+    RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(refused() >= 1);
     free_futures(n);
     free_pool((uint64_t)n);
 }
@@ -537,40 +428,35 @@ HARNESS(pool_a_task_that_waits_for_itself_is_refused)
     meet_in_a_circle("threads:1", 1);
 }
 
-static int go_on(rmd_future *first, void *arg)
-{
-    RMD_ASSERT(rmd_future_outcome(first) == RMD_OUTCOME_OK);
-    return run(arg);
-}
-
 HARNESS(pool_a_task_that_waits_for_what_comes_after_it_is_refused)
 {
     open_pool("threads:1");
-    RMD_ASSERT(rmd_submit(s.pool, &s.futures[0], wait_for_other, &s.futures[1], NULL) == 0);
-    RMD_ASSERT(rmd_then(s.pool, &s.futures[1], s.futures[0], go_on, NULL, NULL) == 0);
-    rmdi_event_set(&s.begun);
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
-    RMD_ASSERT(rmd_atomic_load(&s.refused, RMD_RELAXED) == 1);
-    RMD_ASSERT(rmd_future_error(s.futures[1]) == RMD_EDEADLK);
+    RMD_ASSERT(rmd_submit(stage.pool, &stage.futures[0], wait_for_other, &stage.futures[1], NULL) ==
+               0);
+    RMD_ASSERT(rmd_then(stage.pool, &stage.futures[1], stage.futures[0], go_on, NULL, NULL) == 0);
+    rmdi_event_set(&stage.begun);
+    RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(refused() == 1);
+    RMD_ASSERT(rmd_future_error(stage.futures[1]) == RMD_EDEADLK);
     free_futures(2);
     free_pool(2);
 }
 
 static int wait_for_any_of(rmd_future *const *futures, size_t n)
 {
-    RMD_ASSERT(rmdi_event_wait(&s.begun, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmdi_event_wait(&stage.begun, RMD_FOREVER) == 0);
     int64_t found = rmd_futures_wait(futures, n, RMD_WAIT_ANY, RMD_FOREVER);
     RMD_ASSERT(found >= 0 || found == RMD_EDEADLK);
-    rmd_atomic_add(&s.refused, found < 0, RMD_RELAXED);
+    rmd_atomic_add(&stage.refused, found < 0, RMD_RELAXED);
     return found < 0 ? (int)found : 0;
 }
 
 /* It takes part in the circle with all others. */
 static int wait_for_any_other(void *arg)
 {
-    unsigned self = (unsigned)((rmd_future **)arg - s.futures);
-    RMD_ASSERT(rmdi_event_wait(&s.begun, RMD_FOREVER) == 0);
-    rmd_future *others[2] = { s.futures[(self + 1) % 3], s.futures[(self + 2) % 3] };
+    unsigned self = (unsigned)((rmd_future **)arg - stage.futures);
+    RMD_ASSERT(rmdi_event_wait(&stage.begun, RMD_FOREVER) == 0);
+    rmd_future *others[2] = { stage.futures[(self + 1) % 3], stage.futures[(self + 2) % 3] };
     return wait_for_any_of(others, 2);
 }
 
@@ -579,12 +465,12 @@ HARNESS(pool_a_circle_of_waits_for_any_is_refused)
     unsigned any = 1 + rmd_explore_choose(7); /* of which each does; the others for the next */
     open_pool("threads:2");
     for (int i = 0; i < 3; i++)
-        RMD_ASSERT(rmd_submit(s.pool, &s.futures[i],
+        RMD_ASSERT(rmd_submit(stage.pool, &stage.futures[i],
                               any >> i & 1 ? wait_for_any_other : wait_for_other,
-                              &s.futures[any >> i & 1 ? i : (i + 1) % 3], NULL) == 0);
-    rmdi_event_set(&s.begun);
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
-    RMD_ASSERT(rmd_atomic_load(&s.refused, RMD_RELAXED) >= 1);
+                              &stage.futures[any >> i & 1 ? i : (i + 1) % 3], NULL) == 0);
+    rmdi_event_set(&stage.begun);
+    RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(refused() >= 1);
     free_futures(3);
     free_pool(3);
 }
@@ -592,13 +478,13 @@ HARNESS(pool_a_circle_of_waits_for_any_is_refused)
 static int wait_for_any_but_first(void *arg)
 {
     (void)arg;
-    RMD_ASSERT(rmdi_event_wait(&s.gate, RMD_FOREVER) == 0); /* the other one has begun */
-    return wait_for_any_of(&s.futures[1], 2);
+    RMD_ASSERT(rmdi_event_wait(&stage.gate, RMD_FOREVER) == 0); /* the other one has begun */
+    return wait_for_any_of(&stage.futures[1], 2);
 }
 
 static int begin_and_wait_for_other(void *arg)
 {
-    rmdi_event_set(&s.gate);
+    rmdi_event_set(&stage.gate);
     return wait_for_other(arg);
 }
 
@@ -613,14 +499,14 @@ HARNESS(pool_a_wait_for_any_that_may_end_is_not_refused)
     crew all = { 0 };
     rmd_promise *promise;
     open_pool("threads:2");
-    RMD_ASSERT(rmd_promise_open(&promise, &s.futures[2], NULL) == 0);
-    RMD_ASSERT(submit_child(&s.futures[0], wait_for_any_but_first) == 0);
-    RMD_ASSERT(rmd_submit(s.pool, &s.futures[1], begin_and_wait_for_other, &s.futures[0], NULL) ==
-               0);
-    rmdi_event_set(&s.begun);
+    RMD_ASSERT(rmd_promise_open(&promise, &stage.futures[2], NULL) == 0);
+    RMD_ASSERT(submit_child(&stage.futures[0], wait_for_any_but_first) == 0);
+    RMD_ASSERT(rmd_submit(stage.pool, &stage.futures[1], begin_and_wait_for_other,
+                          &stage.futures[0], NULL) == 0);
+    rmdi_event_set(&stage.begun);
     crew_add(&all, complete, promise, "keeps");
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
-    RMD_ASSERT(rmd_atomic_load(&s.refused, RMD_RELAXED) == 0);
+    RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(refused() == 0);
     crew_join(&all);
     free_futures(3);
     free_pool(2);
@@ -630,10 +516,10 @@ HARNESS(pool_a_wait_for_any_that_may_end_is_not_refused)
 static int wait_for_next(void *arg)
 {
     rmd_future *next;
-    RMD_ASSERT(rmdi_event_wait(&s.begun, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmdi_event_wait(&stage.begun, RMD_FOREVER) == 0);
     int err = rmd_completions_next(*(rmd_completions **)arg, &next, RMD_FOREVER);
     RMD_ASSERT(err == 0 || err == RMD_EDEADLK);
-    rmd_atomic_add(&s.refused, err < 0, RMD_RELAXED);
+    rmd_atomic_add(&stage.refused, err < 0, RMD_RELAXED);
     return err;
 }
 
@@ -642,11 +528,11 @@ HARNESS(pool_completions_of_those_who_wait_for_them_are_refused)
     rmd_completions *ends;
     open_pool("threads:2");
     for (int i = 0; i < 2; i++)
-        RMD_ASSERT(rmd_submit(s.pool, &s.futures[i], wait_for_next, &ends, NULL) == 0);
-    RMD_ASSERT(rmd_completions_open(&ends, s.futures, 2) == 0);
-    rmdi_event_set(&s.begun);
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
-    RMD_ASSERT(rmd_atomic_load(&s.refused, RMD_RELAXED) >= 1);
+        RMD_ASSERT(rmd_submit(stage.pool, &stage.futures[i], wait_for_next, &ends, NULL) == 0);
+    RMD_ASSERT(rmd_completions_open(&ends, stage.futures, 2) == 0);
+    rmdi_event_set(&stage.begun);
+    RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(refused() >= 1);
     rmd_completions_free(ends);
     free_futures(2);
     free_pool(2);
@@ -661,27 +547,27 @@ static struct {
 static int wait_for_end(void *arg)
 {
     unsigned other = arg == &ends[0];
-    RMD_ASSERT(rmdi_event_wait(&s.begun, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmdi_event_wait(&stage.begun, RMD_FOREVER) == 0);
     int err = ends[!other].drains ? rmd_pool_drain(ends[other].pool, RMD_FOREVER)
-                                  : rmd_future_wait(s.futures[other], RMD_FOREVER);
+                                  : rmd_future_wait(stage.futures[other], RMD_FOREVER);
     RMD_ASSERT(err == 0 || err == RMD_EDEADLK);
-    rmd_atomic_add(&s.refused, err < 0, RMD_RELAXED);
+    rmd_atomic_add(&stage.refused, err < 0, RMD_RELAXED);
     return err;
 }
 
 HARNESS(pool_a_circle_through_the_end_of_a_pool_is_refused)
 {
     open_pool("threads:1");
-    ends[0].pool = s.pool;
+    ends[0].pool = stage.pool;
     RMD_ASSERT(rmd_pool_open(&ends[1].pool, "threads:1", NULL, RMD_FOREVER) == 0);
     ends[0].drains = true;
     ends[1].drains = rmd_explore_choose(2);
     for (int i = 0; i < 2; i++)
-        RMD_ASSERT(rmd_submit(ends[i].pool, &s.futures[i], wait_for_end, &ends[i], NULL) == 0);
-    rmdi_event_set(&s.begun);
+        RMD_ASSERT(rmd_submit(ends[i].pool, &stage.futures[i], wait_for_end, &ends[i], NULL) == 0);
+    rmdi_event_set(&stage.begun);
     for (int i = 0; i < 2; i++)
-        RMD_ASSERT(rmd_future_wait(s.futures[i], RMD_FOREVER) == 0);
-    RMD_ASSERT(rmd_atomic_load(&s.refused, RMD_RELAXED) == 1);
+        RMD_ASSERT(rmd_future_wait(stage.futures[i], RMD_FOREVER) == 0);
+    RMD_ASSERT(refused() == 1);
     free_futures(2);
     RMD_ASSERT(rmd_pool_drain(ends[1].pool, RMD_FOREVER) == 0);
     RMD_ASSERT(rmd_pool_free(ends[1].pool) == 0);
@@ -689,13 +575,6 @@ HARNESS(pool_a_circle_through_the_end_of_a_pool_is_refused)
 }
 
 /* ---- cancel ---- */
-
-static void cancel_first(void *arg)
-{
-    (void)arg;
-    int err = rmd_future_cancel(s.futures[0]);
-    RMD_ASSERT(err == 0 || err == RMD_ETOOLATE);
-}
 
 static void check_cancelled_or_run(rmd_future *future, int n)
 {
@@ -710,14 +589,14 @@ HARNESS(pool_cancel_comes_before_the_start_or_after)
 {
     crew all = { 0 };
     open_pool("threads:1");
-    RMD_ASSERT(submit_child(&s.futures[0], run) == 0);
+    RMD_ASSERT(submit_child(&stage.futures[0], run) == 0);
     crew_add(&all, cancel_first, NULL, "cancels 1");
     crew_add(&all, cancel_first, NULL, "cancels 2");
     if (rmd_explore_choose(2))
-        RMD_ASSERT(rmd_future_wait(s.futures[0], RMD_FOREVER) == 0);
+        RMD_ASSERT(rmd_future_wait(stage.futures[0], RMD_FOREVER) == 0);
     crew_join(&all);
-    RMD_ASSERT(rmd_future_wait(s.futures[0], RMD_FOREVER) == 0);
-    check_cancelled_or_run(s.futures[0], runs());
+    RMD_ASSERT(rmd_future_wait(stage.futures[0], RMD_FOREVER) == 0);
+    check_cancelled_or_run(stage.futures[0], runs());
     free_futures(1);
     close_pool(1);
 }
@@ -726,11 +605,11 @@ HARNESS(pool_cancel_ends_what_waits_inside)
 {
     crew all = { 0 };
     open_pool("threads:1");
-    RMD_ASSERT(submit_child(&s.futures[0], until_cancelled) == 0);
+    RMD_ASSERT(submit_child(&stage.futures[0], until_cancelled) == 0);
     crew_add(&all, cancel_first, NULL, "cancels");
-    RMD_ASSERT(rmd_future_wait(s.futures[0], RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_future_wait(stage.futures[0], RMD_FOREVER) == 0);
     crew_join(&all);
-    RMD_ASSERT(rmd_future_outcome(s.futures[0]) == RMD_OUTCOME_CANCELLED);
+    RMD_ASSERT(rmd_future_outcome(stage.futures[0]) == RMD_OUTCOME_CANCELLED);
     free_futures(1);
     close_pool(1);
 }
@@ -742,8 +621,8 @@ HARNESS(pool_cancel_of_all_misses_none)
     RMD_ASSERT(submit_child(NULL, until_cancelled) == 0);
     RMD_ASSERT(submit_child(NULL, until_cancelled) == 0);
     if (rmd_explore_choose(2))
-        RMD_ASSERT(rmdi_event_wait(&s.begun, RMD_FOREVER) == 0);
-    RMD_ASSERT(rmd_pool_cancel(s.pool, false) == 0);
+        RMD_ASSERT(rmdi_event_wait(&stage.begun, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_pool_cancel(stage.pool, false) == 0);
     close_pool(2);
 }
 
@@ -752,22 +631,12 @@ HARNESS(pool_abort_stops_what_begins)
     crew all = { 0 };
     open_pool("threads:2");
     RMD_ASSERT(submit_child(NULL, until_cancelled) == 0);
-    RMD_ASSERT(submit_child(&s.futures[0], until_cancelled) == 0);
+    RMD_ASSERT(submit_child(&stage.futures[0], until_cancelled) == 0);
     crew_add(&all, cancel_first, NULL, "cancels");
-    RMD_ASSERT(rmd_pool_abort(s.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_pool_abort(stage.pool, RMD_FOREVER) == 0);
     crew_join(&all);
     free_futures(1);
     free_pool(2);
-}
-
-/* A task that was cancelled takes no place in the queue. */
-static void submit_when_there_is_room(void *arg)
-{
-    (void)arg;
-    int err = submit_child(NULL, run);
-    RMD_ASSERT(err == 0 || err == RMD_ECLOSED);
-    if (err < 0)
-        rmd_atomic_add(&s.refused, 1, RMD_RELAXED);
 }
 
 HARNESS(pool_cancel_makes_room)
@@ -775,12 +644,12 @@ HARNESS(pool_cancel_makes_room)
     crew all = { 0 };
     open_pool("threads:1?queue=1");
     RMD_ASSERT(submit_child(NULL, wait_for_gate) == 0);
-    RMD_ASSERT(rmdi_event_wait(&s.begun, RMD_FOREVER) == 0);
-    RMD_ASSERT(submit_child(&s.futures[0], run) == 0);
-    crew_add(&all, submit_when_there_is_room, NULL, "submits");
-    RMD_ASSERT(rmd_future_cancel(s.futures[0]) == 0);
+    RMD_ASSERT(rmdi_event_wait(&stage.begun, RMD_FOREVER) == 0);
+    RMD_ASSERT(submit_child(&stage.futures[0], run) == 0);
+    crew_add(&all, submit_if_open, NULL, "submits");
+    RMD_ASSERT(rmd_future_cancel(stage.futures[0]) == 0);
     crew_join(&all);
-    rmdi_event_set(&s.gate);
+    rmdi_event_set(&stage.gate);
     free_futures(1);
     close_pool(3);
     RMD_ASSERT(runs() == 2);
@@ -790,8 +659,7 @@ HARNESS(pool_cancel_makes_room)
 
 static void submit_two_to_full(void *arg)
 {
-    submit_when_there_is_room(arg);
-    submit_when_there_is_room(arg);
+    submit_two(arg);
 }
 
 HARNESS(pool_full_queue_wakes_all_who_submit)
@@ -810,7 +678,7 @@ static void submit_many_and_one(void *arg)
 {
     rmd_task tasks[3] = { { run, NULL }, { run, NULL }, { run, NULL } };
     (void)arg;
-    RMD_ASSERT(rmd_submit_many(s.pool, NULL, tasks, 3, NULL) == 3);
+    RMD_ASSERT(rmd_submit_many(stage.pool, NULL, tasks, 3, NULL) == 3);
 }
 
 HARNESS(pool_full_queue_and_many_at_once)
@@ -818,7 +686,7 @@ HARNESS(pool_full_queue_and_many_at_once)
     crew all = { 0 };
     open_pool("threads:1?queue=2");
     crew_add(&all, submit_many_and_one, NULL, "submits many");
-    crew_add(&all, submit_when_there_is_room, NULL, "submits");
+    crew_add(&all, submit_if_open, NULL, "submits");
     submit_many_and_one(NULL);
     crew_join(&all);
     close_pool(7);
@@ -829,10 +697,10 @@ static void submit_impatiently(void *arg)
 {
     rmd_task_options options = { .size = sizeof options,
                                  .full_ms = rmd_explore_choose(2) ? 1 : -1 };
-    int err = rmd_submit(s.pool, NULL, run, arg, &options);
+    int err = rmd_submit(stage.pool, NULL, run, arg, &options);
     RMD_ASSERT(err == 0 || err == RMD_EFULL || err == RMD_ECLOSED);
     if (err < 0)
-        rmd_atomic_add(&s.refused, 1, RMD_RELAXED);
+        rmd_atomic_add(&stage.refused, 1, RMD_RELAXED);
 }
 
 HARNESS(pool_full_queue_refuses_the_impatient)
@@ -843,10 +711,9 @@ HARNESS(pool_full_queue_refuses_the_impatient)
     crew_add(&all, submit_impatiently, NULL, "impatient");
     submit_impatiently(NULL);
     crew_join(&all);
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
-    int refused = rmd_atomic_load(&s.refused, RMD_RELAXED);
-    RMD_ASSERT(runs() == 4 - refused);
-    free_pool(4 - (uint64_t)refused);
+    RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(runs() == 4 - refused());
+    free_pool(4 - (uint64_t)refused());
 }
 
 /* With limits it comes to the queue in two steps. */
@@ -854,10 +721,10 @@ static void submit_with_limits(void *arg)
 {
     rmd_task_options options = { .size = sizeof options, .full_ms = -1 };
     options.limits.attempts_max = 2;
-    int err = rmd_submit(s.pool, NULL, run, arg, &options);
+    int err = rmd_submit(stage.pool, NULL, run, arg, &options);
     RMD_ASSERT(err == 0 || err == RMD_EFULL);
     if (err < 0)
-        rmd_atomic_add(&s.refused, 1, RMD_RELAXED);
+        rmd_atomic_add(&stage.refused, 1, RMD_RELAXED);
 }
 
 HARNESS(pool_full_queue_counts_what_is_about_to_be_in_it)
@@ -868,7 +735,7 @@ HARNESS(pool_full_queue_counts_what_is_about_to_be_in_it)
     crew_add(&all, submit_with_limits, NULL, "submits 1");
     crew_add(&all, submit_with_limits, NULL, "submits 2");
     crew_join(&all);
-    RMD_ASSERT(rmd_pool_statistics(s.pool, &statistics) == 0 && statistics.queued_max == 1);
+    RMD_ASSERT(rmd_pool_statistics(stage.pool, &statistics) == 0 && statistics.queued_max == 1);
     close_pool_at_most(2);
 }
 
@@ -879,7 +746,7 @@ HARNESS(pool_full_queue_inside_a_task)
     RMD_ASSERT(submit_child(NULL, submit_two) == 0);
     RMD_ASSERT(submit_child(NULL, submit_two) == 0);
     close_pool_at_most(6);
-    RMD_ASSERT(runs() == 4 - rmd_atomic_load(&s.refused, RMD_RELAXED));
+    RMD_ASSERT(runs() == 4 - refused());
 }
 
 /* ---- the end ---- */
@@ -887,7 +754,7 @@ HARNESS(pool_full_queue_inside_a_task)
 static void close_it(void *arg)
 {
     (void)arg;
-    RMD_ASSERT(rmd_pool_close(s.pool) == 0);
+    RMD_ASSERT(rmd_pool_close(stage.pool) == 0);
 }
 
 HARNESS(pool_closed_while_others_wait_for_room)
@@ -898,18 +765,17 @@ HARNESS(pool_closed_while_others_wait_for_room)
     crew_add(&all, submit_two_to_full, NULL, "submits 2");
     crew_add(&all, close_it, NULL, "closes");
     if (rmd_explore_choose(2))
-        RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+        RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
     crew_join(&all);
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
-    int refused = rmd_atomic_load(&s.refused, RMD_RELAXED);
-    RMD_ASSERT(runs() == 4 - refused);
-    free_pool(4 - (uint64_t)refused);
+    RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(runs() == 4 - refused());
+    free_pool(4 - (uint64_t)refused());
 }
 
 static void drain_it(void *arg)
 {
     (void)arg;
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
 }
 
 HARNESS(pool_drained_by_two)
@@ -918,7 +784,7 @@ HARNESS(pool_drained_by_two)
     open_pool("threads:2");
     RMD_ASSERT(submit_child(NULL, submit_two) == 0);
     crew_add(&all, drain_it, NULL, "drains");
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
     crew_join(&all);
     close_pool_at_most(3); /* once more */
 }
@@ -926,7 +792,7 @@ HARNESS(pool_drained_by_two)
 static void drain_impatiently(void *arg)
 {
     (void)arg;
-    int err = rmd_pool_drain(s.pool, rmd_after_ms(1));
+    int err = rmd_pool_drain(stage.pool, rmd_after_ms(1));
     /* Stuck: the grace has passed, too, which takes no time here. */
     RMD_ASSERT(err == 0 || err == RMD_ETIMEDOUT || err == RMD_ESTUCK);
 }
@@ -947,13 +813,6 @@ HARNESS(pool_drained_by_one_who_is_impatient)
 
 /* ---- callbacks ---- */
 
-static void count_call(rmd_future *future, void *ctx)
-{
-    (void)ctx;
-    RMD_ASSERT(rmd_future_outcome(future) != RMD_PENDING);
-    rmd_atomic_add(&s.calls, 1, RMD_RELAXED);
-}
-
 static void call_and_free(rmd_future *future, void *ctx)
 {
     count_call(future, ctx);
@@ -963,13 +822,8 @@ static void call_and_free(rmd_future *future, void *ctx)
 static void bring_two(void *arg)
 {
     (void)arg;
-    RMD_ASSERT(rmd_future_on_end(s.futures[0], count_call, NULL) == 0);
-    RMD_ASSERT(rmd_future_on_end(s.futures[0], call_and_free, NULL) == 0);
-}
-
-static int calls(void)
-{
-    return rmd_atomic_load(&s.calls, RMD_RELAXED);
+    RMD_ASSERT(rmd_future_on_end(stage.futures[0], count_call, NULL) == 0);
+    RMD_ASSERT(rmd_future_on_end(stage.futures[0], call_and_free, NULL) == 0);
 }
 
 /* Before the end, at it, after it, while the pool is drained, and when it has been. */
@@ -977,9 +831,9 @@ HARNESS(pool_callbacks_run_whenever_they_come)
 {
     crew all = { 0 };
     open_pool("threads:1");
-    RMD_ASSERT(submit_child(&s.futures[0], rmd_explore_choose(2) ? run : fail) == 0);
+    RMD_ASSERT(submit_child(&stage.futures[0], rmd_explore_choose(2) ? run : fail) == 0);
     crew_add(&all, bring_two, NULL, "brings");
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
     crew_join(&all);
     RMD_ASSERT(calls() == 2);
     free_pool(1);
@@ -990,11 +844,11 @@ HARNESS(pool_drain_waits_for_callbacks)
 {
     crew all = { 0 };
     open_pool("threads:2");
-    RMD_ASSERT(submit_child(&s.futures[0], run) == 0);
+    RMD_ASSERT(submit_child(&stage.futures[0], run) == 0);
     bring_two(NULL);
     if (rmd_explore_choose(2))
         RMD_ASSERT(submit_child(NULL, run) == 0);
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
     RMD_ASSERT(calls() == 2);
     free_pool((uint64_t)runs());
     crew_join(&all);
@@ -1003,7 +857,7 @@ HARNESS(pool_drain_waits_for_callbacks)
 static void bring_one(void *arg)
 {
     (void)arg;
-    RMD_ASSERT(rmd_future_on_end(s.futures[0], call_and_free, NULL) == 0);
+    RMD_ASSERT(rmd_future_on_end(stage.futures[0], call_and_free, NULL) == 0);
 }
 
 /* Who brings it has not returned when it has run, and freed the handle, and the pool is gone. */
@@ -1011,7 +865,7 @@ HARNESS(pool_is_freed_while_a_callback_is_brought)
 {
     crew all = { 0 };
     open_pool("threads:1");
-    RMD_ASSERT(submit_child(&s.futures[0], run) == 0);
+    RMD_ASSERT(submit_child(&stage.futures[0], run) == 0);
     crew_add(&all, bring_one, NULL, "brings");
     close_pool(1);
     crew_join(&all);
@@ -1024,13 +878,13 @@ static void submit_more(rmd_future *future, void *ctx)
     (void)future;
     int err = submit_child(NULL, until_cancelled);
     RMD_ASSERT(err == 0 || err == RMD_ECLOSED);
-    rmd_atomic_add(&s.refused, err < 0, RMD_RELAXED);
+    rmd_atomic_add(&stage.refused, err < 0, RMD_RELAXED);
 }
 
 static void bring_more(void *arg)
 {
     (void)arg;
-    RMD_ASSERT(rmd_future_on_end(s.futures[0], submit_more, NULL) == 0);
+    RMD_ASSERT(rmd_future_on_end(stage.futures[0], submit_more, NULL) == 0);
 }
 
 /* Of a task that has ended long ago: a drain sees what it has submitted, and cancels that. */
@@ -1038,10 +892,10 @@ HARNESS(pool_drain_sees_what_a_late_callback_submits)
 {
     crew all = { 0 };
     open_pool(rmd_explore_choose(2) ? "threads:1" : "threads:2");
-    RMD_ASSERT(submit_child(&s.futures[0], run) == 0);
-    RMD_ASSERT(rmd_future_wait(s.futures[0], RMD_FOREVER) == 0);
+    RMD_ASSERT(submit_child(&stage.futures[0], run) == 0);
+    RMD_ASSERT(rmd_future_wait(stage.futures[0], RMD_FOREVER) == 0);
     crew_add(&all, bring_more, NULL, "brings");
-    int err = rmd_pool_drain(s.pool, rmd_after_ms(1));
+    int err = rmd_pool_drain(stage.pool, rmd_after_ms(1));
     RMD_ASSERT(err == 0 || err == RMD_ETIMEDOUT || err == RMD_ESTUCK);
     crew_join(&all);
     close_pool_at_most(2);
@@ -1058,10 +912,10 @@ static void be_on_worker(rmd_future *future, void *ctx)
 HARNESS(pool_callbacks_of_what_was_cancelled)
 {
     open_pool("threads:1");
-    RMD_ASSERT(submit_child(&s.futures[0], run) == 0);
-    RMD_ASSERT(rmd_future_on_end(s.futures[0], be_on_worker, NULL) == 0);
+    RMD_ASSERT(submit_child(&stage.futures[0], run) == 0);
+    RMD_ASSERT(rmd_future_on_end(stage.futures[0], be_on_worker, NULL) == 0);
     cancel_first(NULL);
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
     RMD_ASSERT(calls() == 1);
     free_futures(1);
     free_pool(1);
@@ -1072,7 +926,7 @@ HARNESS(pool_callbacks_of_what_was_cancelled)
 static int sleep_or_not(void *arg)
 {
     run(arg);
-    return rmd_explore_choose(2) ? rmdi_event_wait(&s.gate, RMD_FOREVER) : 0;
+    return rmd_explore_choose(2) ? rmdi_event_wait(&stage.gate, RMD_FOREVER) : 0;
 }
 
 static rmd_task_options limited(void)
@@ -1092,13 +946,13 @@ HARNESS(pool_limits_end_what_is_late_once)
     crew all = { 0 };
     open_pool("threads:1");
     rmd_task_options options = limited();
-    RMD_ASSERT(rmd_submit(s.pool, &s.futures[0], sleep_or_not, NULL, &options) == 0);
-    RMD_ASSERT(rmd_submit(s.pool, NULL, sleep_or_not, NULL, &options) == 0);
+    RMD_ASSERT(rmd_submit(stage.pool, &stage.futures[0], sleep_or_not, NULL, &options) == 0);
+    RMD_ASSERT(rmd_submit(stage.pool, NULL, sleep_or_not, NULL, &options) == 0);
     if (rmd_explore_choose(2))
         crew_add(&all, cancel_first, NULL, "cancels");
-    RMD_ASSERT(rmd_future_wait(s.futures[0], RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_future_wait(stage.futures[0], RMD_FOREVER) == 0);
     crew_join(&all);
-    rmd_outcome outcome = rmd_future_outcome(s.futures[0]);
+    rmd_outcome outcome = rmd_future_outcome(stage.futures[0]);
     RMD_ASSERT(outcome == RMD_OUTCOME_OK || outcome == RMD_OUTCOME_TIMEOUT ||
                outcome == RMD_OUTCOME_CANCELLED);
     free_futures(1);
@@ -1108,16 +962,16 @@ HARNESS(pool_limits_end_what_is_late_once)
 static int fail_once(void *arg)
 {
     (void)arg;
-    return rmd_atomic_add(&s.runs, 1, RMD_RELAXED) ? 0 : cause;
+    return rmd_atomic_add(&stage.runs, 1, RMD_RELAXED) ? 0 : cause;
 }
 
 HARNESS(pool_tries_again)
 {
     rmd_task_options options = { .size = sizeof options, .limits = { .attempts_max = 2 } };
     open_pool("threads:1");
-    RMD_ASSERT(rmd_submit(s.pool, &s.futures[0], fail_once, NULL, &options) == 0);
-    RMD_ASSERT(rmd_future_wait(s.futures[0], RMD_FOREVER) == 0);
-    RMD_ASSERT(rmd_future_error(s.futures[0]) == 0 && runs() == 2);
+    RMD_ASSERT(rmd_submit(stage.pool, &stage.futures[0], fail_once, NULL, &options) == 0);
+    RMD_ASSERT(rmd_future_wait(stage.futures[0], RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_future_error(stage.futures[0]) == 0 && runs() == 2);
     free_futures(1);
     close_pool(1);
 }
@@ -1144,7 +998,7 @@ HARNESS(pool_limit_of_an_attempt_is_not_that_of_the_next)
     rmd_limits limits = { .attempts_max = 2, .run_ms_max = 1 };
     rmd_task_options options = { .size = sizeof options, .limits = limits };
     open_pool("threads:1");
-    RMD_ASSERT(rmd_submit(s.pool, NULL, fail_and_look, NULL, &options) == 0);
+    RMD_ASSERT(rmd_submit(stage.pool, NULL, fail_and_look, NULL, &options) == 0);
     close_pool(1);
     RMD_ASSERT(runs() >= 1);
 }
@@ -1155,14 +1009,14 @@ HARNESS(pool_chain_goes_on_or_ends_with_its_first)
 {
     crew all = { 0 };
     open_pool("threads:1");
-    RMD_ASSERT(submit_child(&s.futures[0], rmd_explore_choose(2) ? write_result : fail) == 0);
+    RMD_ASSERT(submit_child(&stage.futures[0], rmd_explore_choose(2) ? write_result : fail) == 0);
     crew_add(&all, cancel_first, NULL, "cancels the first");
-    RMD_ASSERT(rmd_then(s.pool, &s.futures[1], s.futures[0], go_on, NULL, NULL) == 0);
-    RMD_ASSERT(rmd_then(s.pool, &s.futures[2], s.futures[1], go_on, NULL, NULL) == 0);
-    RMD_ASSERT(rmd_future_wait(s.futures[2], RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_then(stage.pool, &stage.futures[1], stage.futures[0], go_on, NULL, NULL) == 0);
+    RMD_ASSERT(rmd_then(stage.pool, &stage.futures[2], stage.futures[1], go_on, NULL, NULL) == 0);
+    RMD_ASSERT(rmd_future_wait(stage.futures[2], RMD_FOREVER) == 0);
     crew_join(&all);
-    RMD_ASSERT(rmd_future_error(s.futures[0]) == rmd_future_error(s.futures[2]));
-    RMD_ASSERT(rmd_future_error(s.futures[0]) || runs() == 3);
+    RMD_ASSERT(rmd_future_error(stage.futures[0]) == rmd_future_error(stage.futures[2]));
+    RMD_ASSERT(rmd_future_error(stage.futures[0]) || runs() == 3);
     free_futures(3);
     close_pool(3);
 }
@@ -1170,7 +1024,7 @@ HARNESS(pool_chain_goes_on_or_ends_with_its_first)
 static void cancel_second(void *arg)
 {
     (void)arg;
-    int err = rmd_future_cancel(s.futures[1]);
+    int err = rmd_future_cancel(stage.futures[1]);
     RMD_ASSERT(err == 0 || err == RMD_ETOOLATE);
 }
 
@@ -1178,16 +1032,16 @@ HARNESS(pool_chain_is_cancelled_in_the_middle)
 {
     crew all = { 0 };
     open_pool("threads:1");
-    RMD_ASSERT(submit_child(&s.futures[0], run) == 0);
-    RMD_ASSERT(rmd_then(s.pool, &s.futures[1], s.futures[0], go_on, NULL, NULL) == 0);
+    RMD_ASSERT(submit_child(&stage.futures[0], run) == 0);
+    RMD_ASSERT(rmd_then(stage.pool, &stage.futures[1], stage.futures[0], go_on, NULL, NULL) == 0);
     crew_add(&all, cancel_second, NULL, "cancels");
-    RMD_ASSERT(rmd_then(s.pool, &s.futures[2], s.futures[1], go_on, NULL, NULL) == 0);
+    RMD_ASSERT(rmd_then(stage.pool, &stage.futures[2], stage.futures[1], go_on, NULL, NULL) == 0);
     if (rmd_explore_choose(2))
-        RMD_ASSERT(rmd_future_wait(s.futures[1], RMD_FOREVER) == 0);
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+        RMD_ASSERT(rmd_future_wait(stage.futures[1], RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
     crew_join(&all);
-    RMD_ASSERT(rmd_future_outcome(s.futures[0]) == RMD_OUTCOME_OK);
-    RMD_ASSERT(rmd_future_error(s.futures[1]) == rmd_future_error(s.futures[2]));
+    RMD_ASSERT(rmd_future_outcome(stage.futures[0]) == RMD_OUTCOME_OK);
+    RMD_ASSERT(rmd_future_error(stage.futures[1]) == rmd_future_error(stage.futures[2]));
     free_futures(3);
     free_pool(3);
 }
@@ -1206,12 +1060,12 @@ HARNESS(pool_chain_after_a_promise)
     crew all = { 0 };
     rmd_promise *promise;
     open_pool("threads:1");
-    RMD_ASSERT(rmd_promise_open(&promise, &s.futures[0], NULL) == 0);
-    RMD_ASSERT(rmd_then(s.pool, NULL, s.futures[0], go_on, NULL, NULL) == 0);
+    RMD_ASSERT(rmd_promise_open(&promise, &stage.futures[0], NULL) == 0);
+    RMD_ASSERT(rmd_then(stage.pool, NULL, stage.futures[0], go_on, NULL, NULL) == 0);
     crew_add(&all, keep_promise, promise, "keeps");
-    rmd_future_free(s.futures[0]);
+    rmd_future_free(stage.futures[0]);
     bool aborts = rmd_explore_choose(2);
-    RMD_ASSERT((aborts ? rmd_pool_abort : rmd_pool_drain)(s.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT((aborts ? rmd_pool_abort : rmd_pool_drain)(stage.pool, RMD_FOREVER) == 0);
     free_pool(1);
     crew_join(&all);
 }
@@ -1230,7 +1084,7 @@ static void call_and_get(void *arg)
     int sum = 0;
     rmd_future *future;
     (void)arg;
-    int err = rmd_pool_call(s.pool, &future, "add", RMD_ARGS(1, 2), NULL);
+    int err = rmd_pool_call(stage.pool, &future, "add", RMD_ARGS(1, 2), NULL);
     RMD_ASSERT(err == 0 || err == RMD_ENOMEM);
     if (err < 0)
         return;
@@ -1238,7 +1092,7 @@ static void call_and_get(void *arg)
     err = rmd_future_get(future, &sum);
     RMD_ASSERT(err == RMD_ENOMEM || (err == 0 && sum == 3));
     rmd_future_free(future);
-    rmd_atomic_add(&s.runs, 1, RMD_RELAXED);
+    rmd_atomic_add(&stage.runs, 1, RMD_RELAXED);
 }
 
 static const rmd_function table[] = { { .name = "add", .fn = add }, { 0 } };
@@ -1246,10 +1100,10 @@ static const rmd_function table[] = { { .name = "add", .fn = add }, { 0 } };
 HARNESS(pool_calls_functions, .faults_max = 1, .fail_allocations = true)
 {
     crew all = { 0 };
-    memset(&s, 0, sizeof s);
+    clear_stage();
     int err = rmd_functions_add(table);
     if (err == 0)
-        err = rmd_pool_open(&s.pool, "threads:1", NULL, RMD_FOREVER);
+        err = rmd_pool_open(&stage.pool, "threads:1", NULL, RMD_FOREVER);
     RMD_ASSERT(err == 0 || err == RMD_ENOMEM || err == RMD_EAGAIN);
     if (err == 0) {
         crew_add(&all, call_and_get, NULL, "calls");
@@ -1271,24 +1125,24 @@ static int start(void *arg)
 static void end(void *arg)
 {
     (void)arg;
-    rmd_atomic_add(&s.calls, 1, RMD_RELAXED);
+    rmd_atomic_add(&stage.calls, 1, RMD_RELAXED);
 }
 
 HARNESS(pool_opens_or_leaves_nothing, .faults_max = 1, .fail_allocations = true)
 {
     rmd_pool_options options = { .size = sizeof options };
-    memset(&s, 0, sizeof s);
+    clear_stage();
     if (rmd_explore_choose(2)) {
         options.start = start;
         options.end = end;
     }
-    int err = rmd_pool_open(&s.pool, "threads:2", &options,
+    int err = rmd_pool_open(&stage.pool, "threads:2", &options,
                             rmd_explore_choose(2) ? RMD_FOREVER : rmd_after_ms(1));
     RMD_ASSERT(err == 0 || err == cause || err == RMD_ENOMEM || err == RMD_EAGAIN ||
                err == RMD_ETIMEDOUT);
     if (err < 0)
         return;
-    err = rmd_submit(s.pool, NULL, run, NULL, NULL);
+    err = rmd_submit(stage.pool, NULL, run, NULL, NULL);
     RMD_ASSERT(err == 0 || err == RMD_ENOMEM);
     close_pool(err == 0);
     RMD_ASSERT(!options.end || calls() == 2);
@@ -1298,48 +1152,40 @@ HARNESS(pool_without_memory_for_what_is_more, .faults_max = 2, .fail_allocations
 {
     rmd_limits limits = { .total_ms_max = 1 };
     rmd_task_options options = { .size = sizeof options, .limits = limits };
-    memset(&s, 0, sizeof s);
-    if (rmd_pool_open(&s.pool, "threads:1", NULL, RMD_FOREVER) < 0)
+    clear_stage();
+    if (rmd_pool_open(&stage.pool, "threads:1", NULL, RMD_FOREVER) < 0)
         return;
-    int n = 0, err = submit_child(&s.futures[0], fail);
+    int n = 0, err = submit_child(&stage.futures[0], fail);
     RMD_ASSERT(err == 0 || err == RMD_ENOMEM);
     if (err == 0) {
         n++;
-        int later = rmd_then(s.pool, NULL, s.futures[0], go_on, NULL, NULL);
+        int later = rmd_then(stage.pool, NULL, stage.futures[0], go_on, NULL, NULL);
         RMD_ASSERT(later == 0 || later == RMD_ENOMEM);
         n += later == 0;
-        int on_end = rmd_future_on_end(s.futures[0], count_call, NULL);
+        int on_end = rmd_future_on_end(stage.futures[0], count_call, NULL);
         RMD_ASSERT(on_end == 0 || on_end == RMD_ENOMEM);
-        rmd_future_free(s.futures[0]);
+        rmd_future_free(stage.futures[0]);
     }
-    err = rmd_submit(s.pool, NULL, run, NULL, &options);
+    err = rmd_submit(stage.pool, NULL, run, NULL, &options);
     RMD_ASSERT(err == 0 || err == RMD_ENOMEM || err == RMD_EAGAIN);
     n += err == 0;
     close_pool((uint64_t)n);
 }
 
-/* Those that nobody looked at are told, and their texts are theirs. */
-static void look_at(void *ctx, const rmd_failure *failure)
-{
-    (void)ctx;
-    RMD_ASSERT(failure->error == cause && strcmp(failure->detail, "it fails") == 0);
-    rmd_atomic_add(&s.calls, 1, RMD_RELAXED);
-}
-
 HARNESS(pool_lists_failures_that_were_overlooked)
 {
     open_pool("threads:2");
-    RMD_ASSERT(submit_child(&s.futures[0], fail) == 0);
+    RMD_ASSERT(submit_child(&stage.futures[0], fail) == 0);
     RMD_ASSERT(submit_child(NULL, fail) == 0);
-    RMD_ASSERT(rmd_pool_overlooked(s.pool, look_at, NULL, NULL) == 0);
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
-    rmd_atomic_store(&s.calls, 0, RMD_RELAXED);
+    RMD_ASSERT(rmd_pool_overlooked(stage.pool, look_at, NULL, NULL) == 0);
+    RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
+    rmd_atomic_store(&stage.calls, 0, RMD_RELAXED);
     bool seen = rmd_explore_choose(2);
-    RMD_ASSERT(!seen || rmd_future_error(s.futures[0]) == cause);
+    RMD_ASSERT(!seen || rmd_future_error(stage.futures[0]) == cause);
     bool freed = rmd_explore_choose(2);
     if (freed)
         free_futures(1);
-    RMD_ASSERT(rmd_pool_overlooked(s.pool, look_at, NULL, NULL) == 0);
+    RMD_ASSERT(rmd_pool_overlooked(stage.pool, look_at, NULL, NULL) == 0);
     RMD_ASSERT(calls() == (seen ? 1 : 2));
     if (!freed)
         free_futures(1);
@@ -1349,7 +1195,7 @@ HARNESS(pool_lists_failures_that_were_overlooked)
 static void free_first_future(void *arg)
 {
     (void)arg;
-    rmd_future_free(s.futures[0]);
+    rmd_future_free(stage.futures[0]);
 }
 
 /* The last handle goes while the pool does: either takes the rest with it. */
@@ -1358,10 +1204,10 @@ HARNESS(pool_is_freed_while_the_last_handle_is)
     crew all = { 0 };
     rmdi_tasks_kept_max = 2;
     open_pool("threads:1");
-    RMD_ASSERT(submit_child(&s.futures[0], run) == 0);
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(submit_child(&stage.futures[0], run) == 0);
+    RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
     crew_add(&all, free_first_future, NULL, "frees the handle");
-    RMD_ASSERT(rmd_pool_free(s.pool) == 0);
+    RMD_ASSERT(rmd_pool_free(stage.pool) == 0);
     crew_join(&all);
     rmdi_tasks_kept_max = 0;
 }
@@ -1386,18 +1232,18 @@ HARNESS(pool_lists_a_failure_of_a_chain_once)
 {
     crew all = { 0 };
     open_pool("threads:1");
-    RMD_ASSERT(submit_child(&s.futures[0], fail) == 0);
-    RMD_ASSERT(rmd_then(s.pool, &s.futures[1], s.futures[0], go_on, NULL, NULL) == 0);
+    RMD_ASSERT(submit_child(&stage.futures[0], fail) == 0);
+    RMD_ASSERT(rmd_then(stage.pool, &stage.futures[1], stage.futures[0], go_on, NULL, NULL) == 0);
     crew_add(&all, cancel_second, NULL, "cancels the second");
-    RMD_ASSERT(rmd_pool_drain(s.pool, RMD_FOREVER) == 0);
+    RMD_ASSERT(rmd_pool_drain(stage.pool, RMD_FOREVER) == 0);
     crew_join(&all);
     if (rmd_explore_choose(2))
         free_futures(1);
     else
-        s.futures[2] = s.futures[0];
-    RMD_ASSERT(rmd_pool_overlooked(s.pool, look_at, NULL, NULL) == 0);
+        stage.futures[2] = stage.futures[0];
+    RMD_ASSERT(rmd_pool_overlooked(stage.pool, look_at, NULL, NULL) == 0);
     RMD_ASSERT(calls() == 1);
-    rmd_future_free(s.futures[1]);
-    rmd_future_free(s.futures[2]);
+    rmd_future_free(stage.futures[1]);
+    rmd_future_free(stage.futures[2]);
     free_pool(2);
 }
