@@ -261,7 +261,9 @@ static inline struct rmdi_limits *rmdi_task_limits(const rmdi_thread_task *task)
 /* n more are coming. With `out` of the injection held. */
 static inline void rmdi_threads_count_coming(rmdi_threads *pool, uint32_t n)
 {
-    rmd_atomic_store(&pool->coming, rmd_atomic_load(&pool->coming, RMD_RELAXED) + n, RMD_RELAXED);
+    uint32_t coming = rmd_atomic_load(&pool->coming, RMD_RELAXED) + n;
+    RMD_ASSERT(coming <= pool->queue_max); /* each has found room */
+    rmd_atomic_store(&pool->coming, coming, RMD_RELAXED);
 }
 /* Takes it out of `held`, if it is there. With `out` of the injection held. */
 bool rmdi_task_unhold(rmdi_thread_task *task);

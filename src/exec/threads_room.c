@@ -24,8 +24,7 @@ enum { PLACE_PAUSES = 64, PLACE_YIELDS = 4 };
 /* A hint; with `out` of the injection held nothing is counted twice while a worker takes it. */
 static size_t count_queued(const rmdi_threads *pool)
 {
-    size_t n = rmd_atomic_load(&pool->coming, RMD_RELAXED);
-    n += rmdi_injection_all(&pool->injection);
+    size_t n = rmdi_injection_all(&pool->injection);
     for (unsigned i = 0; pool->is_small && i < pool->threads_max; i++)
         n += rmdi_deque_len(&pool->workers[i].deque);
     return n;
@@ -33,19 +32,16 @@ static size_t count_queued(const rmdi_threads *pool)
 
 bool rmdi_room_is_none(const rmdi_threads *pool)
 {
-    return count_queued(pool) >= pool->queue_max;
+    uint32_t max = rmdi_room_max(pool);
+    return count_queued(pool) >= max;
 }
 
 static uint32_t room_for(rmdi_threads *pool, uint32_t wanted)
 {
-    if (!pool->is_small) {
-        /* It grows with `in` only. */
-        uint32_t coming = rmd_atomic_load(&pool->coming, RMD_RELAXED);
-        return coming < pool->queue_max
-                   ? rmdi_injection_room(&pool->injection, pool->queue_max - coming, wanted)
-                   : 0;
-    }
-    size_t n = count_queued(pool), room = n < pool->queue_max ? pool->queue_max - n : 0;
+    uint32_t max = rmdi_room_max(pool);
+    if (!pool->is_small)
+        return rmdi_injection_room(&pool->injection, max, wanted);
+    size_t n = count_queued(pool), room = n < max ? max - n : 0;
     return room < wanted ? (uint32_t)room : wanted;
 }
 

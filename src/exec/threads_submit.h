@@ -65,15 +65,19 @@ static inline bool rmdi_threads_is_closed(const rmdi_threads *pool)
     return rmd_atomic_load(&pool->closed, RMD_RELAXED);
 }
 
+/* So many may be queued: all that queue_max lets in but those that are coming, which have their
+ * places. A hint; with `in` of the injection held it only grows. */
+static inline uint32_t rmdi_room_max(const rmdi_threads *pool)
+{
+    return pool->queue_max - rmd_atomic_load(&pool->coming, RMD_RELAXED);
+}
 bool rmdi_room_is_none(const rmdi_threads *pool); /* a hint */
 /* With `in` of the injection held: is there room for one, and nothing that has to be looked at more
  * closely? */
 static inline bool rmdi_room_is_plenty(const rmdi_threads *pool)
 {
     return !pool->is_small && !rmdi_threads_is_closed(pool) &&
-           rmd_atomic_load(&pool->coming, RMD_RELAXED) +
-                   (uint64_t)rmdi_injection_at_most(&pool->injection) <
-               pool->queue_max;
+           rmdi_injection_at_most(&pool->injection) < rmdi_room_max(pool);
 }
 /* With `in` of the injection held: is there room for *n? 0: for so many of them as *n is then, at
  * least one. RMD_ECLOSED, RMD_EFULL. RMD_EAGAIN: wait for it. RMD_EDEADLK: there is none, and who
