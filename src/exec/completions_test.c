@@ -5,7 +5,6 @@
 #include "kit.h"
 #include "kit_alloc.h"
 
-#include <errno.h>
 #include <remuda/atomics.h>
 #include <remuda/error.h>
 #include <remuda/event.h>
@@ -14,7 +13,6 @@
 #include <remuda/task.h>
 #include <remuda/thread.h>
 #include <sched.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static rmd_deadline soon(void)
@@ -560,7 +558,6 @@ static void be_child(void)
 
 TEST(in_a_forked_child_they_are_the_parents)
 {
-    int status = -1;
     open_ends(2);
     set(0);
     pid_t child = fork();
@@ -568,10 +565,7 @@ TEST(in_a_forked_child_they_are_the_parents)
         be_child();
         _exit(0);
     }
-    REQUIRE(child > 0);
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CHECK_CHILD(child);
     CHECK_EQ(rmd_completions_left(ends), 2);
     CHECK(next() == futures[0]);
     set(1);

@@ -7,7 +7,6 @@
 #include <remuda/error.h>
 
 #include <pthread.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static int body(rmd_call *call)
@@ -230,8 +229,6 @@ TEST(a_child_finds_what_its_parent_added_and_adds_its_own)
         CHECK(rmd_function_find("child") != NULL);
         _exit(0);
     }
-    int status;
-    CHECK_EQ(waitpid(pid, &status, 0), pid);
-    CHECK_EQ(status, 0);
+    CHECK_CHILD(pid);
     CHECK(rmd_function_find("child") == NULL);
 }

@@ -5,7 +5,6 @@
 
 #include "sync/thread.h"
 
-#include <errno.h>
 #include <remuda/call.h>
 #include <remuda/error.h>
 #include <remuda/event.h>
@@ -15,7 +14,6 @@
 #include <remuda/pool.h>
 #include <remuda/stop.h>
 #include <sched.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static rmd_deadline soon(void)
@@ -817,7 +815,6 @@ TEST(a_task_that_maps_and_is_cancelled_leaves_nothing_under_way)
 
 TEST(in_a_forked_child_the_pool_is_the_parents)
 {
-    int status = -1;
     if (KIT_SANITIZED)
         SKIP("sanitizers let no child of a process with threads do much");
     m.end = 2;
@@ -828,10 +825,7 @@ TEST(in_a_forked_child_the_pool_is_the_parents)
         CHECK_EQ(m.given, 0);
         _exit(0);
     }
-    REQUIRE(child > 0);
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CHECK_CHILD(child);
     CHECK_EQ(map(next), 0);
     CHECK_EQ(m.given, 2);
     close_pool();

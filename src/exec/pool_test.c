@@ -163,7 +163,6 @@ static void never(rmd_future *future, void *ctx)
 TEST(in_a_fork_the_handles_answer_that_they_are_not_its_own)
 {
     rmd_group *group;
-    int status;
     REQUIRE(rmd_group_open(&group) == 0);
     rmd_pool *pool = open_pool("programs:1");
     rmd_future *future = run_with(pool, "sleep 60", (rmd_command){ .group = group });
@@ -173,8 +172,7 @@ TEST(in_a_fork_the_handles_answer_that_they_are_not_its_own)
         CHECK_EQ(rmd_future_on_end(future, never, NULL), RMD_EFORKED);
         _exit(0);
     }
-    REQUIRE(waitpid(pid, &status, 0) == pid);
-    CHECK_EQ(status, 0);
+    CHECK_CHILD(pid);
     CHECK_EQ(rmd_future_outcome(future), RMD_PENDING);
     CHECK_EQ(rmd_future_cancel(future), 0);
     CHECK_END(future, RMD_OUTCOME_CANCELLED, RMD_ECANCELED);
@@ -184,7 +182,6 @@ TEST(in_a_fork_the_handles_answer_that_they_are_not_its_own)
 
 TEST(a_fork_may_open_a_pool_of_its_own)
 {
-    int status;
 #if defined(__SANITIZE_THREAD__)
     SKIP("the thread sanitizer allows no threads in a fork of a process with threads");
 #endif
@@ -197,8 +194,7 @@ TEST(a_fork_may_open_a_pool_of_its_own)
         close_pool(own);
         _exit(0);
     }
-    REQUIRE(waitpid(pid, &status, 0) == pid);
-    CHECK_EQ(status, 0);
+    CHECK_CHILD(pid);
     CHECK_EQ(rmd_future_outcome(future),
              RMD_PENDING); /* the fork's guard has nothing to do with it */
     rmd_future_cancel(future);

@@ -6,11 +6,9 @@
 
 #include "base/error.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <remuda/promise.h>
 #include <remuda/thread.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static rmd_promise *promise;
@@ -491,7 +489,6 @@ static void be_child(void)
 
 TEST(in_a_forked_child_a_promise_is_the_parents_which_completes_it)
 {
-    int status = -1;
     open_promise(NULL);
     CHECK_EQ(rmd_future_on_end(future, note, a), 0);
     pid_t child = fork();
@@ -499,10 +496,7 @@ TEST(in_a_forked_child_a_promise_is_the_parents_which_completes_it)
         be_child();
         _exit(0);
     }
-    REQUIRE(child > 0);
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CHECK_CHILD(child);
     CHECK_EQ(rmd_promise_set(promise, 1), 0);
     CHECK_STR(order, "a");
     free_both();

@@ -7,14 +7,11 @@
 #include "exec/threads.h"
 #include "sync/event.h"
 
-#include <errno.h>
 #include <remuda/completions.h>
 #include <remuda/error.h>
 #include <remuda/pool.h>
 #include <remuda/promise.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static rmd_deadline soon(void)
@@ -178,22 +175,12 @@ static void use_own_pool(void)
 
 static void be_child(void)
 {
-    alarm(15 * (unsigned)kit_patience());
+    alarm(15 * (unsigned)kit_patience()); /* if it hangs */
     check_pool();
     check_futures();
     check_group();
     free_all();
     use_own_pool();
-}
-
-static void check_child(pid_t child)
-{
-    int status = -1;
-    REQUIRE(child > 0);
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    CHECK_EQ(WIFSIGNALED(status) ? WTERMSIG(status) : 0, 0); /* SIGALRM: it hangs */
-    CHECK_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0);
 }
 
 /* kit's checks tell the case of what fails in a child. */
@@ -204,7 +191,7 @@ static void fork_here(void)
         be_child();
         _exit(0);
     }
-    check_child(child);
+    CHECK_CHILD(child);
 }
 
 /* ---- beside the pool ---- */
@@ -338,7 +325,7 @@ static void fork_in_a_callback(bool ends_there)
     REQUIRE(rmd_future_on_end(future, not_in_child, NULL) == 0);
     CHECK_EQ(rmdi_event_wait(&p.called, soon()), 0);
     rmdi_event_set(&p.gate);
-    check_child(p.child);
+    CHECK_CHILD(p.child);
     rmd_future_free(future);
     end();
 }
@@ -385,7 +372,7 @@ static void fork_in_a_task(bool ends_there)
     REQUIRE(rmd_submit(p.pool, &future, fork_in_body, NULL, NULL) == 0);
     CHECK_EQ(rmd_future_wait(future, soon()), 0);
     CHECK_EQ(rmd_future_outcome(future), RMD_OUTCOME_OK);
-    check_child(p.child);
+    CHECK_CHILD(p.child);
     rmd_future_free(future);
     end();
 }
@@ -427,7 +414,7 @@ TEST(a_child_that_returns_to_a_task_that_waits)
     begin("threads:2");
     REQUIRE(rmd_submit(p.pool, &future, wait_for_forked, NULL, NULL) == 0);
     CHECK_EQ(rmd_future_wait(future, rmd_after_ms(600000)), 0); /* not helping */
-    check_child(p.child);
+    CHECK_CHILD(p.child);
     rmd_future_free(future);
     end();
 }
@@ -459,7 +446,7 @@ TEST(a_child_that_returns_to_a_task_that_waits_for_any)
     begin("threads:2");
     REQUIRE(rmd_submit(p.pool, &future, wait_for_any_forked, &ran, NULL) == 0);
     CHECK_EQ(rmd_future_wait(future, rmd_after_ms(600000)), 0); /* not helping */
-    check_child(p.child);
+    CHECK_CHILD(p.child);
     rmd_future_free(future);
     end();
 }
@@ -516,7 +503,7 @@ TEST(a_child_that_returns_to_the_last_worker)
     CHECK_EQ(rmdi_event_wait(&last.blocks, soon()), 0);
     REQUIRE(rmd_submit(last.pool, &future, wait_for_what_is_held_back, NULL, NULL) == 0);
     CHECK_EQ(rmd_future_wait(future, rmd_after_ms(600000)), 0); /* not helping */
-    check_child(last.child);
+    CHECK_CHILD(last.child);
     rmd_future_free(future);
     rmdi_event_set(&last.gate);
     CHECK_EQ(rmd_pool_drain(last.pool, soon()), 0);
@@ -535,7 +522,7 @@ TEST(a_child_that_returns_to_a_thread_that_helps)
         _exit(0);
     }
     CHECK_EQ(err, 0);
-    check_child(p.child);
+    CHECK_CHILD(p.child);
     rmd_future_free(future);
     end();
 }
@@ -558,7 +545,7 @@ TEST(a_child_that_returns_to_a_thread_that_helps_a_group)
     }
     CHECK_EQ(err, 0);
     CHECK_EQ(rmd_atomic_load(&ran, RMD_RELAXED), 1);
-    check_child(p.child);
+    CHECK_CHILD(p.child);
     CHECK_EQ(rmd_group_free(group), 0);
     end();
 }
@@ -581,6 +568,6 @@ TEST(a_child_leaves_the_block_of_a_group)
     if (child == 0)
         _exit(0);
     CHECK_EQ(err, 0);
-    check_child(child);
+    CHECK_CHILD(child);
     end();
 }

@@ -9,12 +9,10 @@
 
 #include "base/error.h"
 
-#include <errno.h>
 #include <remuda/error.h>
 #include <remuda/event.h>
 #include <remuda/pool.h>
 #include <remuda/promise.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static rmd_deadline soon(void)
@@ -489,7 +487,6 @@ TEST(the_last_worker_runs_what_a_member_of_its_group_waits_for)
 
 TEST(in_a_forked_child_nobody_waits)
 {
-    int status = -1;
     if (KIT_SANITIZED)
         SKIP("sanitizers let no child of a process with threads do much");
     rmd_pool *pool = open_pool("threads:1"); /* since there is one forks are watched */
@@ -502,10 +499,7 @@ TEST(in_a_forked_child_nobody_waits)
         end('b');
         _exit(0);
     }
-    REQUIRE(child > 0);
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CHECK_CHILD(child);
     check_circle(begin_for('b', 'a'), "bab");
     end('a');
     free_people();

@@ -11,7 +11,6 @@
 #include "kit.h"
 #include "kit_alloc.h"
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 static rmd_lock *a, *b, *c;
@@ -369,9 +368,7 @@ TEST(a_child_of_fork_checks_nothing_and_works)
         free_locks();
         _exit(0);
     }
-    int status;
-    CHECK_EQ(waitpid(child, &status, 0), child);
-    CHECK_EQ(status, 0);
+    CHECK_CHILD(child);
     CHECK_EQ(rmd_lock_release(c), 0);
     free_locks();
 }

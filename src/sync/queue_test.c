@@ -10,7 +10,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 typedef enum kind { RING, PAIR, UNBOUNDED, LIFO, PRIORITY, KINDS } kind;
@@ -435,9 +434,7 @@ TEST_LIMIT(a_child_opens_queues_whatever_others_did_at_the_fork, 60)
             put_number(open_kind(RING, 1), 1);
             _exit(0);
         }
-        int status;
-        CHECK_EQ(waitpid(pid, &status, 0), pid);
-        CHECK_EQ(status, 0);
+        CHECK_CHILD(pid);
     }
     rmd_atomic_store(&goes_on, false, RMD_RELAXED);
     CHECK_EQ(rmdi_thread_join(&thread, RMD_FOREVER), 0);

@@ -31,6 +31,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/types.h>
 
 enum { KIT_LIMIT_SECONDS = 20 };
 
@@ -68,6 +69,9 @@ typedef struct kit_case {
 #define CHECK_CONTAINS(a, b)  kit_check_contains((a), (b), KIT_HERE, #a " contains " #b)
 #define CHECK_MEM(a, b, size) kit_check_mem((a), (b), (size), KIT_HERE, #a " == " #b)
 
+/* Waits for a child that the case has forked, and that is to end by _exit(0). */
+#define CHECK_CHILD(pid) kit_check_child((pid), KIT_HERE)
+
 #define FAIL(cause) kit_check(false, KIT_HERE, cause)
 #define SKIP(cause) kit_skip(cause)
 
@@ -85,6 +89,7 @@ bool kit_check_str(const char *a, const char *b, const char *file, int line, con
 bool kit_check_contains(const char *a, const char *b, const char *file, int line, const char *text);
 bool kit_check_mem(const void *a, const void *b, size_t size, const char *file, int line,
                    const char *text);
+bool kit_check_child(pid_t pid, const char *file, int line);
 _Noreturn void kit_skip(const char *cause);
 
 /* Is this built with a sanitizer? Those have their own ideas of what a forked child of a process

@@ -4,10 +4,12 @@
 #include "kit.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { SHOWN_BYTES = 32 };
@@ -152,4 +154,22 @@ bool kit_check_mem(const void *a, const void *b, size_t size, const char *file, 
     fail(file, line, "%s (%zu bytes, differ from byte %zu on)\n    left:  %s\n    right: %s", text,
          size, at, hex_left, hex_right);
     return false;
+}
+
+bool kit_check_child(pid_t pid, const char *file, int line)
+{
+    int status = 0;
+    kit_require(pid > 0, file, line, "a child was forked");
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR) {
+            fail(file, line, "child %d: %s", (int)pid, strerror(errno));
+            return false;
+        }
+    }
+    if (WIFSIGNALED(status))
+        fail(file, line, "the child was killed by signal %d (%s)", WTERMSIG(status),
+             strsignal(WTERMSIG(status)));
+    else if (WEXITSTATUS(status))
+        fail(file, line, "the child ended with %d", WEXITSTATUS(status));
+    return status == 0;
 }

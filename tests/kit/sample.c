@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { NO_MEMORY = -12 };
@@ -99,7 +98,24 @@ TEST(bad_check_in_child)
         CHECK_EQ(1, 2);
         _exit(0);
     }
-    waitpid(pid, NULL, 0);
+    if (CHECK_CHILD(pid))
+        puts("reached");
+}
+
+TEST(bad_children)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(3);
+    CHECK(!CHECK_CHILD(pid));
+    CHECK(!CHECK_CHILD(pid));
+    pid = fork();
+    if (pid == 0)
+        for (;;)
+            raise(SIGKILL);
+    CHECK(!CHECK_CHILD(pid));
+    CHECK_CHILD(-1);
+    puts("unreachable");
 }
 
 TEST(skip_case)

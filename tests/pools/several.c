@@ -2,7 +2,6 @@
 /* Several pools, several threads, several processes. */
 #include "suite.h"
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 CASE(several_pools_work_at_once, ANY)
@@ -91,7 +90,6 @@ static int use_in_child(rmd_pool *pool, rmd_future *future, rmd_promise *promise
 
 CASE(in_a_forked_process_the_pool_is_its_parents, ANY)
 {
-    int status = -1;
     rmd_promise *promise;
     rmd_future *promised;
     gate at = make_gate("a");
@@ -101,8 +99,7 @@ CASE(in_a_forked_process_the_pool_is_its_parents, ANY)
     pid_t child = fork();
     if (child == 0)
         _exit(use_in_child(pool, future, promise));
-    CHECK_EQ(waitpid(child, &status, 0), child);
-    CHECK_EQ(status, 0);
+    CHECK_CHILD(child);
     open_gate(&at);
     CHECK_END(future, RMD_OUTCOME_OK, 0);
     rmd_promise_free(promise);
@@ -112,7 +109,6 @@ CASE(in_a_forked_process_the_pool_is_its_parents, ANY)
 
 CASE(a_forked_process_may_have_a_pool_of_its_own, ANY)
 {
-    int status = -1;
     rmd_pool *pool = open_pool(0);
     check_works(pool);
     pid_t child = KIT_SANITIZED ? -1 : fork(); /* those let no child of threads start threads */
@@ -122,10 +118,8 @@ CASE(a_forked_process_may_have_a_pool_of_its_own, ANY)
         end_pool(own);
         _exit(0);
     }
-    if (child > 0) {
-        CHECK_EQ(waitpid(child, &status, 0), child);
-        CHECK_EQ(status, 0);
-    }
+    if (child > 0)
+        CHECK_CHILD(child);
     check_works(pool);
     end_pool(pool);
 }
