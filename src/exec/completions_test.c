@@ -4,6 +4,7 @@
 
 #include "kit.h"
 #include "kit_alloc.h"
+#include "kit_soon.h"
 
 #include <remuda/atomics.h>
 #include <remuda/error.h>
@@ -14,11 +15,6 @@
 #include <remuda/thread.h>
 #include <sched.h>
 #include <unistd.h>
-
-static rmd_deadline soon(void)
-{
-    return rmd_after_ms(15000 * kit_patience());
-}
 
 enum { MANY = 5 };
 

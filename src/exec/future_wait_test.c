@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "kit.h"
+#include "kit_soon.h"
 
 #include <remuda/error.h>
 #include <remuda/event.h>
@@ -9,11 +10,6 @@
 #include <remuda/task.h>
 #include <remuda/thread.h>
 #include <sched.h>
-
-static rmd_deadline soon(void)
-{
-    return rmd_after_ms(20000);
-}
 
 static void complete(void *promise)
 {

@@ -2,6 +2,7 @@
 /* A map by itself: who is called when, on which thread, how often, and which error it returns, with
  * which words. */
 #include "kit.h"
+#include "kit_soon.h"
 
 #include "sync/thread.h"
 
@@ -15,11 +16,6 @@
 #include <remuda/stop.h>
 #include <sched.h>
 #include <unistd.h>
-
-static rmd_deadline soon(void)
-{
-    return rmd_after_ms(15000 * kit_patience());
-}
 
 enum { SEEN = 64 };
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Shorthands for the tests of the programs pool. Include kit.h before it. */
+/* Shorthands for the tests of the programs pool. */
 #ifndef RMDI_EXEC_PROGRAMS_TESTING_H
 #define RMDI_EXEC_PROGRAMS_TESTING_H
+
+#include "kit_soon.h"
 
 #include <poll.h>
 #include <remuda/error.h>
@@ -9,12 +11,6 @@
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-/* When a test gives up waiting for what must come. */
-static inline rmd_deadline soon(void)
-{
-    return rmd_after_ms(15000 * kit_patience());
-}
 
 static inline rmd_pool *open_pool_with(const char *kind, rmd_pool_options options)
 {

@@ -3,6 +3,7 @@
  * told, nothing is lost, nothing is left, and the pool goes on. */
 #include "kit.h"
 #include "kit_alloc.h"
+#include "kit_soon.h"
 
 #include <remuda/atomics.h>
 #include <remuda/call.h>
@@ -14,11 +15,6 @@
 #include <remuda/pool.h>
 #include <remuda/promise.h>
 #include <string.h>
-
-static rmd_deadline soon(void)
-{
-    return rmd_after_ms(15000 * kit_patience());
-}
 
 static rmd_atomic(int) runs;
 

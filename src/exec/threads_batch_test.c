@@ -2,6 +2,7 @@
 /* Many tasks at once: the same ones, in the same order, as one by one; and of those that are not
  * accepted nothing is to be seen. */
 #include "kit.h"
+#include "kit_soon.h"
 
 #include "exec/threads.h"
 #include "sync/thread.h"
@@ -13,11 +14,6 @@
 #include <remuda/stop.h>
 #include <sched.h>
 #include <stdio.h>
-
-static rmd_deadline soon(void)
-{
-    return rmd_after_ms(15000 * kit_patience());
-}
 
 enum { MANY = 400 };
 

@@ -3,6 +3,7 @@
  * and whatever its threads hold just then, all calls answer in the child, at once, and the parent
  * finds its pool as it was. */
 #include "kit.h"
+#include "kit_soon.h"
 
 #include "exec/threads.h"
 #include "sync/event.h"
@@ -13,11 +14,6 @@
 #include <remuda/promise.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-static rmd_deadline soon(void)
-{
-    return rmd_after_ms(15000 * kit_patience());
-}
 
 /* What the parent has, and its child finds. */
 static struct {

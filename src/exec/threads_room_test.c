@@ -2,6 +2,7 @@
 /* Room in the queue of a threads pool. That somebody waits for it is seen in the pool's list of
  * those who do, so nothing here depends on how fast anybody is. */
 #include "kit.h"
+#include "kit_soon.h"
 
 #include "exec/threads.h"
 #include "sync/thread.h"
@@ -12,11 +13,6 @@
 #include <remuda/promise.h>
 #include <remuda/stop.h>
 #include <sched.h>
-
-static rmd_deadline soon(void)
-{
-    return rmd_after_ms(15000 * kit_patience());
-}
 
 static rmd_pool *pool;
 static rmd_event *gates[2];

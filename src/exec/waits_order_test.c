@@ -6,6 +6,7 @@
 #include "exec/waits.h"
 
 #include "kit.h"
+#include "kit_soon.h"
 
 #include "base/error.h"
 
@@ -14,11 +15,6 @@
 #include <remuda/pool.h>
 #include <remuda/promise.h>
 #include <unistd.h>
-
-static rmd_deadline soon(void)
-{
-    return rmd_after_ms(15000 * kit_patience());
-}
 
 enum { MANY = 16 };
 

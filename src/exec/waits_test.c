@@ -2,6 +2,7 @@
 /* Tasks that wait for each other, and of whose waits the last would never end: it is refused, and
  * no wait that might end is. */
 #include "kit.h"
+#include "kit_soon.h"
 
 #include <remuda/completions.h>
 #include <remuda/error.h>
@@ -12,11 +13,6 @@
 #include <remuda/task.h>
 #include <sched.h>
 #include <stdio.h>
-
-static rmd_deadline soon(void)
-{
-    return rmd_after_ms(20000);
-}
 
 enum { NODES_MAX = 5, AWAITED_MAX = 3, DETAIL_MAX = 512 };
 

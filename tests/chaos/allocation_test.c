@@ -3,14 +3,10 @@
 #include "kit.h"
 #include "kit_alloc.h"
 #include "kit_resources.h"
+#include "kit_soon.h"
 
 #include <remuda/error.h>
 #include <remuda/pool.h>
-
-static rmd_deadline soon(void)
-{
-    return rmd_after_ms(15000 * kit_patience());
-}
 
 /* What became of it: 0, or the error that the task ended with. */
 static int judge(rmd_future *future)

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* More work than the system or the queue has room for: it waits, and nothing is lost. */
 #include "kit.h"
+#include "kit_soon.h"
 
 #include <pthread.h>
 #include <remuda/error.h>
 #include <remuda/pool.h>
 #include <sys/resource.h>
-
-static rmd_deadline soon(void)
-{
-    return rmd_after_ms(15000 * kit_patience());
-}
 
 static int submit(rmd_pool *pool, const char *script, int64_t full_ms, rmd_future **future)
 {

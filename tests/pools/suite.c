@@ -17,11 +17,6 @@ void need(unsigned needs)
     }
 }
 
-rmd_deadline soon(void)
-{
-    return rmd_after_ms(15000 * kit_patience());
-}
-
 /* ---- pools ---- */
 
 int try_open(rmd_pool **pool, unsigned workers, const rmd_pool_options *options)

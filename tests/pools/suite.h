@@ -17,6 +17,7 @@
 #define SUITE_H
 
 #include "kit.h"
+#include "kit_soon.h"
 
 #include <remuda.h>
 
@@ -94,9 +95,6 @@ uint64_t counted(void);
 const char *noted(void);
 
 /* ---- pools ---- */
-
-/* When a case gives up waiting for what must come. */
-rmd_deadline soon(void);
 
 /* A pool of the kind with so many workers; 0: as many as --pool says. */
 rmd_pool *open_pool(unsigned workers);
