@@ -15,6 +15,11 @@ int rmdi_park(rmd_atomic(uint32_t) *word, uint32_t expected, rmd_deadline deadli
 /* The same on a word that several processes map. */
 int rmdi_park_shared(rmd_atomic(uint32_t) *word, uint32_t expected, rmd_deadline deadline);
 
+/* The same on both: a word of this process, and one that several map. Where the system cannot sleep
+ * on two words it sleeps on the first. */
+int rmdi_park_either(rmd_atomic(uint32_t) *word, uint32_t expected, rmd_atomic(uint32_t) *shared,
+                     uint32_t shared_expected, rmd_deadline deadline);
+
 /* Wakes one, or all, that are parked on the word. Change the word before. */
 void rmdi_unpark_one(rmd_atomic(uint32_t) *word);
 void rmdi_unpark_all(rmd_atomic(uint32_t) *word);
@@ -28,6 +33,9 @@ void rmdi_unpark_shared(rmd_atomic(uint32_t) *word, int n);
     (rmdi_explore_here(RMDI_SITE("park", #word)), (rmdi_park)(word, expected, deadline))
 #define rmdi_park_shared(word, expected, deadline) \
     (rmdi_explore_here(RMDI_SITE("park", #word)), (rmdi_park_shared)(word, expected, deadline))
+#define rmdi_park_either(word, expected, shared, shared_expected, deadline) \
+    (rmdi_explore_here(RMDI_SITE("park", #word)),                           \
+     (rmdi_park_either)(word, expected, shared, shared_expected, deadline))
 #define rmdi_unpark_one(word) \
     (rmdi_explore_here(RMDI_SITE("unpark one", #word)), (rmdi_unpark_one)(word))
 #define rmdi_unpark_all(word) \

@@ -49,6 +49,19 @@ int rmdi_futex_wait_shared(const volatile void *word, uint32_t expected, int64_t
     return rmdi_futex_wait(word, expected, deadline_ns);
 }
 
+/* The explorer sleeps on one word: the system of old kernels. */
+int rmdi_futex_wait_either(const volatile void *word, uint32_t expected,
+                           const volatile void *shared, uint32_t shared_expected,
+                           int64_t deadline_ns)
+{
+    (void)word;
+    (void)expected;
+    (void)shared;
+    (void)shared_expected;
+    (void)deadline_ns;
+    return ENOTSUP;
+}
+
 void rmdi_futex_wake(const volatile void *word, int sleepers)
 {
     if (!rmdi_running)

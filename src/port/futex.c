@@ -27,6 +27,28 @@ int rmdi_futex_wait_shared(const volatile void *word, uint32_t expected, int64_t
     return wait_on(word, FUTEX_WAIT_BITSET, expected, deadline_ns);
 }
 
+/* As in <linux/futex.h> of Linux 5.16. */
+struct word {
+    uint64_t value, address;
+    uint32_t flags, reserved;
+};
+enum { WORD_32 = 2, WORD_PRIVATE = 128, SYS_WAITV = 449 };
+
+int rmdi_futex_wait_either(const volatile void *word, uint32_t expected,
+                           const volatile void *shared, uint32_t shared_expected,
+                           int64_t deadline_ns)
+{
+    struct word words[] = { { expected, (uintptr_t)word, WORD_32 | WORD_PRIVATE, 0 },
+                            { shared_expected, (uintptr_t)shared, WORD_32, 0 } };
+    struct timespec at = { .tv_sec = deadline_ns / 1000000000,
+                           .tv_nsec = deadline_ns % 1000000000 };
+    long r = syscall(SYS_WAITV, words, 2, 0, deadline_ns == INT64_MAX ? NULL : &at,
+                     CLOCK_MONOTONIC);
+    if (r >= 0 || errno == EAGAIN || errno == EINTR)
+        return 0;
+    return errno == ETIMEDOUT ? ETIMEDOUT : ENOTSUP;
+}
+
 void rmdi_futex_wake(const volatile void *word, int sleepers)
 {
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, sleepers, NULL, NULL, 0);

@@ -13,6 +13,12 @@ int rmdi_futex_wait(const volatile void *word, uint32_t expected, int64_t deadli
 /* The same for a word that the kernel clears, or another process. */
 int rmdi_futex_wait_shared(const volatile void *word, uint32_t expected, int64_t deadline_ns);
 
+/* Sleeps on two words at once, of which the second is one that another process may write. ENOTSUP:
+ * the kernel cannot do that (before Linux 5.16). */
+int rmdi_futex_wait_either(const volatile void *word, uint32_t expected,
+                           const volatile void *shared, uint32_t shared_expected,
+                           int64_t deadline_ns);
+
 /* Wakes up to that many sleepers on the word; the second, those of rmdi_futex_wait_shared().
  * The word is an address only: it need not be there any more. */
 void rmdi_futex_wake(const volatile void *word, int sleepers);

@@ -43,6 +43,29 @@ int rmdi_child_reap(pid_t pid, rmdi_child_end *end)
     return 0;
 }
 
+/* The library's waitid() has no place for the usage. */
+static bool look_once(pid_t pid, int what, siginfo_t *info, struct rusage *usage)
+{
+    info->si_pid = 0;
+    while (syscall(SYS_waitid, P_PID, pid, info, what | WNOHANG, usage) < 0)
+        if (errno != EINTR)
+            return false;
+    return info->si_pid == pid;
+}
+
+rmdi_child_news rmdi_child_look(pid_t pid, rmdi_child_end *end)
+{
+    siginfo_t info;
+    if (look_once(pid, WEXITED | WNOWAIT, &info, &end->usage)) {
+        end->status = info.si_code == CLD_EXITED ? info.si_status : -1;
+        end->signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
+        return RMDI_CHILD_ENDED;
+    }
+    if (!look_once(pid, WSTOPPED | WCONTINUED, &info, NULL))
+        return RMDI_CHILD_RUNS;
+    return info.si_code == CLD_CONTINUED ? RMDI_CHILD_CONTINUED : RMDI_CHILD_STOPPED;
+}
+
 void rmdi_child_bury(pid_t pid)
 {
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)

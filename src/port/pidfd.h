@@ -28,6 +28,16 @@ int rmdi_child_peek(pid_t pid, bool *ended);
  * ECHILD as above. */
 int rmdi_child_reap(pid_t pid, rmdi_child_end *end);
 
+/* What is new with our child. An end is told again and again, for it stays a zombie, whose numbers
+ * are its own; the others once. *end is set when it has ended. */
+typedef enum rmdi_child_news {
+    RMDI_CHILD_RUNS,
+    RMDI_CHILD_ENDED,
+    RMDI_CHILD_STOPPED,
+    RMDI_CHILD_CONTINUED,
+} rmdi_child_news;
+rmdi_child_news rmdi_child_look(pid_t pid, rmdi_child_end *end);
+
 /* Waits for the end of our child, which was told to end or does so at once, and reaps it. Also
  * returns when somebody else has reaped it. */
 void rmdi_child_bury(pid_t pid);

@@ -72,6 +72,34 @@ pid_t rmdi_procfs_group(pid_t pid, bool *zombie)
     return group;
 }
 
+unsigned rmdi_procfs_threads(void)
+{
+    char text[STAT_MAX];
+    unsigned threads = 0;
+    const char *after = read_stat(getpid(), text, sizeof text);
+    /* The 20th field; the name before ours is the second. */
+    if (!after || sscanf(after,
+                         ") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+                         "%*s %u",
+                         &threads) != 1)
+        return 0;
+    return threads;
+}
+
+uint64_t rmdi_procfs_resident(void)
+{
+    char text[STAT_MAX];
+    unsigned long long pages = 0;
+    int fd = open_file(getpid(), "statm");
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        close(fd);
+    text[n < 0 ? 0 : n] = 0;
+    if (sscanf(text, "%*s %llu", &pages) != 1)
+        return 0;
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 /* Is it just being executed? Then it has left its old memory, and with that set free
  * whoever waited for the exec, but has no environment yet. Nor has a kernel thread or a
  * process that is ending, but those are marked so. */

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Calls each(ctx, pid) for every process until it returns false. 0 or an errno value
@@ -15,6 +16,12 @@ int rmdi_procfs_each(bool (*each)(void *ctx, pid_t pid), void *ctx);
 /* The number that was given out last, to a process or a thread; 0 when it is not known.
  * Numbers grow by one until they begin anew. */
 pid_t rmdi_procfs_newest(void);
+
+/* How many threads we have; 0 when it is not known. */
+unsigned rmdi_procfs_threads(void);
+
+/* How many bytes of memory we have that are there; 0 when it is not known. */
+uint64_t rmdi_procfs_resident(void);
 
 /* The process group of pid, and whether it is a zombie; -1 when it is gone. */
 pid_t rmdi_procfs_group(pid_t pid, bool *zombie);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The child fills its descriptors from 0 upwards, so a source below its target would be
  * overwritten before its turn comes: such a one is copied out of the way first. */
@@ -45,4 +46,9 @@ int rmdi_spawn_program(const rmdi_spawn *spawn, rmdi_spawned *child)
     for (size_t i = 0; i < spawn->fds_len; i++)
         rmdi_fd_close(&copies[i]);
     return err;
+}
+
+pid_t rmdi_spawn_copy(void)
+{
+    return fork();
 }

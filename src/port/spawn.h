@@ -33,4 +33,7 @@ typedef struct rmdi_spawned {
  * nothing of it has run. The caller's thread stands still meanwhile. */
 int rmdi_spawn_program(const rmdi_spawn *spawn, rmdi_spawned *child);
 
+/* fork(): for a process with one thread, because the copy has only the one that calls. */
+pid_t rmdi_spawn_copy(void);
+
 #endif
