@@ -19,7 +19,6 @@
 #include "exec/environment.h"
 #include "exec/guard.h"
 #include "exec/path.h"
-#include "exec/stray.h"
 #include "exec/streams.h"
 #include "port/clock.h"
 #include "port/fd.h"
@@ -50,9 +49,6 @@ void rmdi_attempt_free(rmdi_attempt *attempt)
     rmdi_spool_free(&attempt->spools[RMD_STDOUT]);
     rmdi_spool_free(&attempt->spools[RMD_STDERR]);
 }
-
-/* Looking for strays without descriptors is given up after about a second. */
-enum { CLEAR_PAUSE_MS = 10, CLEAR_ROUNDS = 100 };
 
 static const char lost_detail[] = "somebody else in this process has reaped it";
 
@@ -300,11 +296,8 @@ static void judge(rmdi_attempt *attempt, int reaped)
         judge_natural_end(attempt);
 }
 
-static void free_stray_watches(rmdi_attempt *attempt);
-
 static void finish(rmdi_attempt *attempt)
 {
-    free_stray_watches(attempt);
     rmd_source_free(attempt->ladder);
     rmd_source_free(attempt->child);
     attempt->ladder = attempt->child = NULL;
@@ -318,90 +311,32 @@ static void finish(rmdi_attempt *attempt)
 
 /* ---- clearing: after a stop, everything that carries its mark must be gone ---- */
 
-typedef struct rmdi_stray_watch {
-    rmdi_attempt *attempt;
-    rmd_source *source;
-    struct rmdi_stray_watch *next;
-} rmdi_stray_watch;
-
-static void on_timer(rmd_source *source, unsigned events, void *ctx);
-static void clear(rmdi_attempt *attempt);
-
-static void on_stray_end(rmd_source *source, unsigned events, void *ctx)
+static pid_t own_group(void *ctx)
 {
-    rmdi_attempt *attempt = ctx;
-    (void)source;
-    (void)events;
-    if (--attempt->strays == 0)
-        clear(attempt);
-}
-
-static void watch_stray(void *ctx, pid_t pid)
-{
-    rmdi_attempt *attempt = ctx;
-    rmdi_stray_watch *watch = pid == attempt->pid ? NULL : rmdi_alloc_zeroed(sizeof *watch);
-    /* Without memory, or when it has gone meanwhile, it is just not waited for: it has
-     * been sent its SIGKILL. */
-    if (!watch ||
-        rmd_loop_child(attempt->host->loop, &watch->source, pid, on_stray_end, attempt) < 0) {
-        rmdi_free(watch);
-        return;
-    }
-    watch->next = attempt->stray_watches;
-    attempt->stray_watches = watch;
-    attempt->strays++;
-}
-
-static void free_stray_watches(rmdi_attempt *attempt)
-{
-    while (attempt->stray_watches) {
-        rmdi_stray_watch *watch = attempt->stray_watches;
-        attempt->stray_watches = watch->next;
-        rmd_source_free(watch->source);
-        rmdi_free(watch);
-    }
-}
-
-/* Sets the ladder's timer; false when there is no memory for it. */
-static bool set_timer(rmdi_attempt *attempt, rmd_deadline due)
-{
-    if (attempt->ladder)
-        return rmd_source_set_due(attempt->ladder, due) == 0;
-    return rmd_loop_timer(attempt->host->loop, &attempt->ladder, due, 0, on_timer, attempt) == 0;
-}
-
-/* Looks for what is left and waits for its end, until nothing is. What was killed but cannot
- * be watched is looked for again a little later; and so it is, for a while, when there was
- * no descriptor to look with. */
-static void clear(rmdi_attempt *attempt)
-{
+    const rmdi_attempt *attempt = ctx;
     bool ended;
-    rmdi_stray_search search = { .instance = rmdi_guard_instance(),
-                                 .number = attempt->number,
-                                 .found = watch_stray,
-                                 .ctx = attempt };
-    if (rmdi_child_peek(attempt->pid, &ended) == 0) /* else its number may be another's */
-        search.group = attempt->pid;
-    free_stray_watches(attempt);
-    attempt->strays = 0;
-    unsigned killed = rmdi_strays_kill(&search);
-    if (attempt->strays)
-        return;
-    bool again = killed || (search.incomplete && ++attempt->rounds < CLEAR_ROUNDS);
-    if (!again || !set_timer(attempt, rmd_after_ms(CLEAR_PAUSE_MS)))
-        finish(attempt);
+    return rmdi_child_peek(attempt->pid, &ended) == 0 ? attempt->pid : 0;
+}
+
+static void on_cleared(void *ctx)
+{
+    finish(ctx);
 }
 
 /* Our own descriptors go first, so that there are some to look with. */
 static void begin_clearing(rmdi_attempt *attempt)
 {
-    attempt->clearing = true;
-    if (attempt->ladder)
-        rmd_source_set_due(attempt->ladder, RMD_FOREVER);
+    rmd_source_free(attempt->ladder);
     rmd_source_free(attempt->child);
-    attempt->child = NULL;
+    attempt->ladder = attempt->child = NULL;
     rmdi_streams_close(attempt);
-    clear(attempt);
+    attempt->clearing = (rmdi_clearing){ .loop = attempt->host->loop,
+                                         .number = attempt->number,
+                                         .leader = attempt->pid,
+                                         .group = own_group,
+                                         .done = on_cleared,
+                                         .ctx = attempt };
+    rmdi_clearing_begin(&attempt->clearing);
 }
 
 static void on_child_end(rmd_source *source, unsigned events, void *ctx)
@@ -422,6 +357,16 @@ static void on_child_end(rmd_source *source, unsigned events, void *ctx)
 
 /* ---- stopping ---- */
 
+static void on_timer(rmd_source *source, unsigned events, void *ctx);
+
+/* Sets the ladder's timer; false when there is no memory for it. */
+static bool set_timer(rmdi_attempt *attempt, rmd_deadline due)
+{
+    if (attempt->ladder)
+        return rmd_source_set_due(attempt->ladder, due) == 0;
+    return rmd_loop_timer(attempt->host->loop, &attempt->ladder, due, 0, on_timer, attempt) == 0;
+}
+
 static void take_step(rmdi_attempt *attempt)
 {
     const rmd_limits *limits = &attempt->command->limits;
@@ -437,13 +382,9 @@ static void take_step(rmdi_attempt *attempt)
 
 static void on_timer(rmd_source *source, unsigned events, void *ctx)
 {
-    rmdi_attempt *attempt = ctx;
     (void)source;
     (void)events;
-    if (attempt->clearing)
-        clear(attempt);
-    else
-        take_step(attempt);
+    take_step(ctx);
 }
 
 void rmdi_attempt_stop(rmdi_attempt *attempt, rmdi_stop why)

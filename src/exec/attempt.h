@@ -4,6 +4,7 @@
 #ifndef RMDI_EXEC_ATTEMPT_H
 #define RMDI_EXEC_ATTEMPT_H
 
+#include "exec/clearing.h"
 #include "exec/command.h"
 #include "exec/path.h"
 #include "exec/spool.h"
@@ -57,10 +58,7 @@ struct rmdi_attempt {
     rmdi_stop stop;
     size_t step; /* of the kill ladder */
     rmd_source *ladder;
-    bool clearing;   /* the program has ended, what is left of the attempt is being ended */
-    unsigned rounds; /* of looking for strays that could not see everything */
-    unsigned strays; /* that were killed and whose end is awaited */
-    struct rmdi_stray_watch *stray_watches;
+    rmdi_clearing clearing; /* the program has ended, what is left of the attempt is being ended */
 
     /* The result. */
     rmd_outcome outcome;

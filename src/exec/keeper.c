@@ -208,13 +208,11 @@ static bool wait_for_better_moment(rmdi_task *task, int err)
     return others;
 }
 
-static int ensure_guard(rmdi_programs *pool);
-
 static void start(rmdi_task *task)
 {
     rmdi_programs *pool = task->pool;
     rmdi_attempt_init(&task->attempt, &pool->host, &task->command, task, ++task->attempts);
-    int err = ensure_guard(pool);
+    int err = rmdi_guard_watch_ensure(&pool->guard);
     err = err < 0 ? rmdi_attempt_refuse(&task->attempt, err) : rmdi_attempt_start(&task->attempt);
     if (err < 0) {
         if (task->attempt.started || !wait_for_better_moment(task, err))
@@ -303,38 +301,6 @@ static void on_sweep(rmd_source *source, unsigned events, void *ctx)
         plan_sweep(ctx); /* without descriptors there is nothing to be seen: later */
 }
 
-/* ---- the guard ---- */
-
-static int watch_guard(rmdi_programs *pool);
-
-static void on_guard_end(rmd_source *source, unsigned events, void *ctx)
-{
-    rmdi_programs *pool = ctx;
-    (void)events;
-    rmd_source_free(source);
-    pool->guard_watch = NULL;
-    ensure_guard(pool); /* if that fails, the next start tries again */
-}
-
-static int watch_guard(rmdi_programs *pool)
-{
-    pid_t pid = rmdi_guard_pid();
-    int err = rmd_loop_child(pool->loop, &pool->guard_watch, pid, on_guard_end, pool);
-    pool->guard_pid = err == 0 ? pid : 0;
-    if (err == 0)
-        rmd_source_set_background(pool->guard_watch, true);
-    return err;
-}
-
-/* No program is started without a guard that is there and watched. */
-static int ensure_guard(rmdi_programs *pool)
-{
-    if (pool->guard_watch)
-        return 0;
-    int err = rmdi_guard_revive(pool->guard_pid);
-    return err < 0 ? err : watch_guard(pool);
-}
-
 /* ---- the keeper itself ---- */
 
 static int open_timer(rmdi_programs *pool, rmd_source **timer, rmd_source_fn *fn)
@@ -354,7 +320,7 @@ int rmdi_keeper_open(rmdi_programs *pool)
     if (err == 0)
         err = open_timer(pool, &pool->sweep, on_sweep);
     if (err == 0)
-        err = watch_guard(pool);
+        err = rmdi_guard_watch_open(&pool->guard, pool->loop);
     if (err < 0) {
         rmd_source_free(pool->timer);
         rmd_source_free(pool->sweep);
@@ -368,7 +334,7 @@ static void leave(rmdi_programs *pool)
         sweep(pool);
     rmd_source_free(pool->timer);
     rmd_source_free(pool->sweep);
-    rmd_source_free(pool->guard_watch);
+    rmdi_guard_watch_close(&pool->guard);
     rmdi_lock_enter(&pool->lock);
     pool->gone = true;
     /* No kick is sent from now on, and one that was must not find a pool that is freed. */

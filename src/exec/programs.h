@@ -6,6 +6,7 @@
 
 #include "exec/attempt.h"
 #include "exec/future.h"
+#include "exec/guard_watch.h"
 #include "exec/pool.h"
 #include "loop/timers.h"
 #include "sync/condition.h"
@@ -68,8 +69,8 @@ struct rmdi_programs {
 
     rmdi_post kick; /* makes the keeper look at all of the above */
     /* The keeper's own: */
-    rmd_source *timer, *guard_watch, *sweep;
-    pid_t guard_pid;   /* that is watched, or was; 0: it is not known */
+    rmd_source *timer, *sweep;
+    rmdi_guard_watch guard;
     bool sweep_wanted; /* an attempt has ended by itself since the last sweep */
     int64_t sweep_not_before_ns;
     bool starved; /* the system refused a start: wait until something has ended */

@@ -47,7 +47,7 @@ static void init(rmdi_threads *pool, const rmdi_pool_request *request)
     rmdi_list_init(&pool->blocks);
     rmdi_list_init(&pool->to_call);
     rmdi_list_init(&pool->visits);
-    rmdi_list_init(&pool->failed);
+    rmdi_threads_overlooked_init(pool);
 }
 
 static void init_worker(rmdi_threads *pool, unsigned index)

@@ -25,6 +25,7 @@
 #include "exec/future.h"
 #include "exec/idle.h"
 #include "exec/injection.h"
+#include "exec/overlooked.h"
 #include "exec/pool.h"
 #include "exec/worker.h"
 #include "sync/condition.h"
@@ -42,7 +43,6 @@ enum {
     RMDI_LEAVING_MAX = 32, /* and that leave their group together */
     RMDI_SPARES_MAX = 7,   /* and whose memory is given back together */
     RMDI_OUTCOMES = RMD_OUTCOME_DEAD + 1,
-    RMDI_OVERLOOKED_MAX = 64,
     RMDI_WORKER_NAME_MAX = 32,
 };
 
@@ -95,8 +95,8 @@ typedef struct rmdi_thread_task {
     bool cold;                      /* there is something in the third line */
 
     rmdi_link link;             /* guarded by `out` of the injection: in its lists, or in `held`;
-                                 * after the end, guarded by the lock of `failed`, in that; else
-                                 * zeroed */
+                                 * after the end, guarded by the lock of `overlooked`, in that;
+                                 * else zeroed */
     void *ctx;                  /* the user's */
     rmd_context *context;       /* under which it runs; NULL: none */
     const char *name;           /* NULL: the function's, or "task" */
@@ -105,7 +105,7 @@ typedef struct rmdi_thread_task {
     uint32_t attempt;           /* of one that failed, or has limits: the last; 0: none */
     bool held;                  /* guarded as link: it is in `held` */
     bool coming;                /* guarded so, too: and counted in `coming` */
-    bool failed;                /* guarded by the lock of `failed`: it is in that */
+    bool failed;                /* it is in `overlooked`, or was */
     uint8_t slot;               /* of its block; constant */
 } rmdi_thread_task;
 
@@ -237,11 +237,7 @@ struct rmdi_threads {
 
     rmdi_deadlines deadlines;
 
-    rmdi_lock failed_lock;
-    rmdi_link failed; /* guarded by it, as what follows: tasks that failed, without a group */
-    struct rmdi_overlooked *overlooked[RMDI_OVERLOOKED_MAX];
-    unsigned overlooked_len;
-    uint64_t overlooked_more;
+    rmdi_overlooked overlooked;
 };
 
 /* ---- threads_task.c ---- */
@@ -399,9 +395,6 @@ int rmdi_threads_overlooked(rmd_pool *pool, void (*fn)(void *ctx, const rmd_fail
 bool rmdi_threads_is_finished(rmdi_threads *pool);
 /* One has: wakes who drains. */
 void rmdi_threads_tell_finished(rmdi_threads *pool);
-/* A task has failed, or its memory goes. */
-void rmdi_failed_add(rmdi_thread_task *task);
-void rmdi_failed_remove(rmdi_thread_task *task);
-void rmdi_overlooked_free(rmdi_threads *pool);
+void rmdi_threads_overlooked_init(rmdi_threads *pool);
 
 #endif

@@ -98,104 +98,19 @@ void rmdi_threads_tell_finished(rmdi_threads *pool)
 
 /* ---- overlooked failures ---- */
 
-typedef struct rmdi_overlooked {
-    rmd_failure failure;
-    char texts[]; /* name, detail */
-} overlooked;
-
-static overlooked *copy_failure(const rmd_failure *failure)
+static rmd_future *future_of(rmdi_link *link)
 {
-    size_t name = strlen(failure->name) + 1, detail = strlen(failure->detail) + 1;
-    overlooked *copy = rmdi_alloc(sizeof *copy + name + detail);
-    if (!copy)
-        return NULL;
-    copy->failure = *failure;
-    copy->failure.name = memcpy(copy->texts, failure->name, name);
-    copy->failure.detail = memcpy(copy->texts + name, failure->detail, detail);
-    return copy;
+    return &RMDI_CONTAINER(link, rmdi_thread_task, link)->future;
 }
 
-void rmdi_failed_add(rmdi_thread_task *task)
+void rmdi_threads_overlooked_init(rmdi_threads *pool)
 {
-    rmdi_threads *pool = task->pool;
-    rmdi_lock_enter(&pool->failed_lock);
-    task->failed = true;
-    rmdi_list_append(&pool->failed, &task->link);
-    rmdi_lock_release(&pool->failed_lock);
+    rmdi_overlooked_init(&pool->overlooked, future_of);
 }
 
-static bool was_seen(const rmd_future *future)
-{
-    return rmd_atomic_load(&future->word, RMD_RELAXED) & RMDI_FUTURE_SEEN;
-}
-
-static void keep_failure(rmdi_threads *pool, const rmd_future *future)
-{
-    rmd_failure failure;
-    rmdi_future_describe(future, &failure);
-    overlooked *copy = NULL;
-    if (pool->overlooked_len < RMDI_OVERLOOKED_MAX)
-        copy = copy_failure(&failure);
-    if (copy)
-        pool->overlooked[pool->overlooked_len++] = copy;
-    else
-        pool->overlooked_more++;
-}
-
-void rmdi_failed_remove(rmdi_thread_task *task)
-{
-    rmdi_threads *pool = task->pool;
-    rmdi_lock_enter(&pool->failed_lock);
-    rmdi_list_remove(&task->link);
-    if (!was_seen(&task->future))
-        keep_failure(pool, &task->future);
-    rmdi_lock_release(&pool->failed_lock);
-}
-
-/* Copies of all of them, so that fn is called without the lock; how many, at most as many as are
- * kept. *more are not among them. */
-static size_t collect(rmdi_threads *pool, overlooked **copies, uint64_t *more)
-{
-    size_t n = 0;
-    rmdi_lock_enter(&pool->failed_lock);
-    *more = pool->overlooked_more;
-    for (unsigned i = 0; i < pool->overlooked_len; i++) {
-        copies[n] = copy_failure(&pool->overlooked[i]->failure);
-        n += copies[n] != NULL;
-    }
-    for (rmdi_link *l = pool->failed.next; l != &pool->failed; l = l->next) {
-        rmd_future *future = &RMDI_CONTAINER(l, rmdi_thread_task, link)->future;
-        rmd_failure failure;
-        if (was_seen(future) || !rmdi_future_ended(future))
-            continue;
-        rmdi_future_describe(future, &failure);
-        overlooked *copy = n < RMDI_OVERLOOKED_MAX ? copy_failure(&failure) : NULL;
-        if (copy)
-            copies[n++] = copy;
-        else
-            ++*more;
-    }
-    rmdi_lock_release(&pool->failed_lock);
-    return n;
-}
-
-int rmdi_threads_overlooked(rmd_pool *base, void (*fn)(void *ctx, const rmd_failure *failure),
+int rmdi_threads_overlooked(rmd_pool *pool, void (*fn)(void *ctx, const rmd_failure *failure),
                             void *ctx, uint64_t *more)
 {
-    overlooked *copies[RMDI_OVERLOOKED_MAX];
-    uint64_t rest;
-    size_t n = collect((rmdi_threads *)(void *)base, copies, &rest);
-    for (size_t i = 0; i < n; i++) {
-        fn(ctx, &copies[i]->failure);
-        rmdi_free(copies[i]);
-    }
-    if (more)
-        *more = rest;
+    rmdi_overlooked_tell(&((rmdi_threads *)(void *)pool)->overlooked, fn, ctx, more);
     return 0;
-}
-
-void rmdi_overlooked_free(rmdi_threads *pool)
-{
-    for (unsigned i = 0; i < pool->overlooked_len; i++)
-        rmdi_free(pool->overlooked[i]);
 }

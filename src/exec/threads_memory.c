@@ -45,7 +45,7 @@ void rmdi_threads_drop(rmdi_threads *pool, uint32_t n)
     /* Release what we did to it; acquire what the others did before it is torn down. */
     if (rmd_atomic_sub(&pool->refs, n, RMD_ACQ_REL) != n)
         return;
-    rmdi_overlooked_free(pool);
+    rmdi_overlooked_free(&pool->overlooked);
     rmdi_injection_free(&pool->injection);
     rmdi_free(pool->start_detail);
     rmdi_free(pool->workers);

@@ -283,8 +283,11 @@ static void end(rmdi_thread_task *task, rmd_outcome outcome, int error, rmdi_wor
 {
     rmdi_threads *pool = task->pool;
     rmd_future *future = &task->future;
-    if (outcome != RMD_OUTCOME_OK && outcome != RMD_OUTCOME_CANCELLED && !rmdi_future_group(future))
-        rmdi_failed_add(task);
+    if (outcome != RMD_OUTCOME_OK && outcome != RMD_OUTCOME_CANCELLED &&
+        !rmdi_future_group(future)) {
+        task->failed = true;
+        rmdi_overlooked_add(&pool->overlooked, &task->link);
+    }
     RMDI_TALLY(pool, worker, ended[outcome], 1);
     if (leaves_later(task, worker, on_top)) {
         leave_later(task, worker, outcome, error);

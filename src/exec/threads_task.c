@@ -56,7 +56,7 @@ static void destroy(rmd_future *future)
         return;
     }
     if (task->cold && task->failed)
-        rmdi_failed_remove(task);
+        rmdi_overlooked_remove(&pool->overlooked, &task->link);
     free_parts(task);
     rmdi_task_keep(pool, task);
 }
