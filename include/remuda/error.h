@@ -45,7 +45,10 @@ RMD_BEGIN
     X(RMD_EEXIT, -22, "the program ended with a status other than 0")     \
     X(RMD_ESIGNAL, -23, "the program was ended by a signal")              \
     X(RMD_EEXEC, -24, "the program cannot be executed")                   \
-    X(RMD_ESYNTAX, -25, "the text does not follow the syntax")
+    X(RMD_ESYNTAX, -25, "the text does not follow the syntax")            \
+    X(RMD_EWORKER, -26, "worker processes cannot be started")             \
+    X(RMD_EPRELOAD, -27, "what was preloaded cannot be forked")           \
+    X(RMD_EHALTED, -28, "workers died again and again: no more are started")
 
 typedef enum rmd_error {
     RMD_OK = 0,

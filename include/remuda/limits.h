@@ -24,6 +24,9 @@ typedef struct rmd_limits {
     int64_t run_ms_max;          /* one attempt; then it is stopped: TIMEOUT */
     int64_t total_ms_max;        /* from submission to the end, all attempts; else TIMEOUT */
     unsigned attempts_max;       /* starts in all, if it fails or times out; 0: one */
+    unsigned crashes_max;        /* of processes: it is tried again when its worker dies of it,
+                                  * until it has killed so many: then it is LOST, and never tried
+                                  * again; 0: one. They are counted apart from attempts_max */
     const rmd_kill_step *ladder; /* of programs and processes: NULL: TERM, 2 s, KILL. A KILL is
                                   * added if missing */
     size_t ladder_len;

@@ -49,6 +49,18 @@ typedef struct rmd_pool_options {
     void *arg;               /* of these two; borrowed until the pool is drained */
     size_t stack_bytes;      /* of each worker; reserved, not taken; 0: 64 MiB; at least
                               * 128 KiB, at most 1 TiB */
+    /* processes: */
+    const char *program; /* that is executed to be the workers: one whose main() adds functions
+                              * and calls rmd_start(). NULL: the calling program itself */
+    const char *preload; /* a function of the table, called once, before workers are forked:
+                              * what it loads they share. NULL: nothing to do */
+    rmd_args preload_args;
+    const char *initializer; /* the same, called in each worker before its first task; if it fails
+                              * the pool does not open, with that error */
+    rmd_args initializer_args;
+    uint64_t tasks_max;          /* after so many a worker is replaced by a fresh one; 0: never */
+    uint64_t resident_bytes_max; /* the same when it has more memory than that, after a task */
+    uint64_t address_bytes_max;  /* RLIMIT_AS of each: malloc() fails beyond; 0: no limit */
     /* programs: */
     rmd_loop *loop;            /* borrowed until the pool is freed: the pool lives on this loop,
                                 * whose thread starts programs and runs callbacks. NULL: the

@@ -4,6 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *rmdi_attempt_id_outer(const char *path)
+{
+    while (path && strlen(path) > RMDI_ATTEMPT_ID_MAX - 64) {
+        path = strchr(path, '/');
+        path += path != NULL;
+    }
+    return path;
+}
+
 bool rmdi_attempt_id_find(const char *path, const char *instance, uint64_t *number)
 {
     for (; path; path = strchr(path, '/')) {

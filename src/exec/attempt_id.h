@@ -13,6 +13,10 @@
 
 enum { RMDI_INSTANCE_LEN = 16, RMDI_ATTEMPT_ID_MAX = 1024 };
 
+/* Of the path that we have ourselves, what there is room for before an id of our own: of a longer
+ * one the outermost are forgotten. NULL: none, as path. */
+const char *rmdi_attempt_id_outer(const char *path);
+
 /* Looks in a path of ids for one of this instance; false when there is none. */
 bool rmdi_attempt_id_find(const char *path, const char *instance, uint64_t *number);
 

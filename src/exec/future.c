@@ -346,18 +346,20 @@ static bool post(rmd_future *future, rmdi_on_end *call)
     return false;
 }
 
-void rmdi_future_call_back(rmd_future *future)
+unsigned rmdi_future_call_back(rmd_future *future)
 {
+    unsigned n = 0;
     rmdi_future_hold(future); /* a callback may free the user's handle */
-    for (rmdi_on_end *call; (call = next_callback(future));) {
+    for (rmdi_on_end *call; (call = next_callback(future)); n++) {
         if (post(future, call))
             continue;
         call->fn(future, call->ctx);
         if (!rmdi_process_is(future->ops->process(future)))
-            return; /* in a child that it has forked no others run */
+            return n; /* in a child that it has forked no others run */
         rmdi_free(call);
     }
     rmdi_future_drop(future);
+    return n;
 }
 
 int rmd_future_on_end_in(rmd_future *future, rmd_executor *executor, rmd_future_fn *fn, void *ctx)
@@ -421,8 +423,9 @@ rmd_state rmd_future_state(const rmd_future *future)
 {
     if (!future)
         return RMD_STATE_QUEUED;
-    uint32_t word = rmd_atomic_load(&future->word, RMD_ACQUIRE);
-    return (rmd_state)(word & RMDI_FUTURE_STATE);
+    rmd_state state = (rmd_state)(rmd_atomic_load(&future->word, RMD_ACQUIRE) & RMDI_FUTURE_STATE);
+    bool runs = state == RMD_STATE_QUEUED && future->ops->runs && future->ops->runs(future);
+    return runs ? RMD_STATE_RUNNING : state;
 }
 
 void rmdi_future_describe(const rmd_future *future, rmd_failure *failure)
@@ -483,10 +486,11 @@ int rmd_future_exit(const rmd_future *future, const rmd_exit **exit)
         return rmdi_fail(RMD_EINVAL, "exit: a future and a place for the answer must be given");
     if (look(future) == RMD_PENDING)
         return rmdi_future_not_ended(future, RMD_EBUSY);
-    if (!future->ops->exit)
-        return rmdi_fail(RMD_ENOTSUP, "task %llu is no command",
+    const rmd_exit *found = future->ops->exit ? future->ops->exit(future) : NULL;
+    if (!found)
+        return rmdi_fail(RMD_ENOTSUP, "task %llu is no command, and its worker has not ended in it",
                          (unsigned long long)rmd_future_id(future));
-    *exit = future->ops->exit(future);
+    *exit = found;
     return 0;
 }
 

@@ -25,6 +25,11 @@ typedef struct rmdi_future_ops {
     int (*turn)(const rmd_future *future, rmd_deadline deadline);
     /* That loop, with turn(). */
     struct rmd_loop *(*loop)(const rmd_future *future);
+    /* NULL: the thread parks. Sleeps as long as the waiter's state is 0, or for no reason (0);
+     * RMD_ETIMEDOUT. It is woken by unparking that state, and may do what brings the end nearer. */
+    int (*sleep)(rmd_future *future, struct rmdi_waiter *waiter, rmd_deadline deadline);
+    /* NULL: the word tells. Of one that is said to be queued: has it begun, elsewhere? */
+    bool (*runs)(const rmd_future *future);
     /* NULL: never. Runs it on the calling thread, if it has not begun and this thread may: then it
      * has ended, and true. as_worker: only if that is a worker of its pool. */
     bool (*help)(rmd_future *future, bool as_worker);
@@ -35,7 +40,7 @@ typedef struct rmdi_future_ops {
     /* NULL: nothing. The future whose end a task that must not begin yet waits for; NULL: none. */
     rmd_future *(*held_for)(const rmd_future *future);
     int (*value)(const rmd_future *future, const rmd_value **value); /* NULL: it has none */
-    const rmd_exit *(*exit)(const rmd_future *future);               /* NULL: no command */
+    const rmd_exit *(*exit)(const rmd_future *future); /* NULL, also what it returns: none */
     int64_t (*read)(const rmd_future *future, int stream, uint64_t offset, void *buffer,
                     size_t len);
     void (*destroy)(rmd_future *future); /* the last reference is gone */
@@ -162,8 +167,8 @@ unsigned rmdi_future_publish(rmd_future *future, rmd_outcome outcome, int error)
  * through: so what one end leads to is done in a loop, however long the chain is. */
 void rmdi_future_run_hook(rmd_future *future, rmdi_on_end *hook);
 
-/* Runs the callbacks that are there, without any lock held. */
-void rmdi_future_call_back(rmd_future *future);
+/* Runs the callbacks that are there, without any lock held; how many. */
+unsigned rmdi_future_call_back(rmd_future *future);
 
 /* *hook, which is borrowed until it runs, is run at the end. False: it has ended, and is not. */
 bool rmdi_future_hook(rmd_future *future, rmdi_on_end *hook);

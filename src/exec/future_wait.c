@@ -47,14 +47,31 @@ bool rmdi_future_add_wait(rmd_future *future, rmdi_wait *wait, rmdi_waiter *wait
     return !ended;
 }
 
+/* A sleep in the way of the task's kind. */
+typedef struct sleeping {
+    rmdi_waiter waiter;
+    rmd_future *future;
+} sleeping;
+
+static int sleep_its_way(rmdi_sleeper *self, rmdi_waiter *waiter, rmd_deadline deadline)
+{
+    rmd_future *future = RMDI_CONTAINER(waiter, sleeping, waiter)->future;
+    (void)self;
+    return future->ops->sleep(future, waiter, deadline);
+}
+
+static rmdi_sleeper its_way = { .sleep = sleep_its_way, .wake = rmdi_waiter_unpark };
+
 static int sleep_until_ended(rmd_future *future, rmd_deadline deadline)
 {
-    rmdi_waiter waiter;
+    sleeping s = { .future = future };
     rmdi_wait wait;
-    rmdi_waiter_init(&waiter, true);
-    if (!rmdi_future_add_wait(future, &wait, &waiter, 0))
+    rmdi_waiter_init(&s.waiter, true);
+    if (future->ops->sleep && !rmdi_self_sleeper())
+        s.waiter.sleeper = &its_way;
+    if (!rmdi_future_add_wait(future, &wait, &s.waiter, 0))
         return 0;
-    int err = rmdi_waiter_sleep(&waiter, deadline);
+    int err = rmdi_waiter_sleep(&s.waiter, deadline);
     rmdi_wait_list_remove(&future->waits, &wait);
     return err;
 }

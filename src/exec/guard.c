@@ -53,6 +53,11 @@ void rmdi_guard_use_self(void)
     guard.use_self = true;
 }
 
+bool rmdi_guard_uses_self(void)
+{
+    return guard.use_self;
+}
+
 /* ---- the table ---- */
 
 static int open_table(void)

@@ -4,6 +4,7 @@
 #define RMDI_EXEC_GUARD_H
 
 #include <remuda/atomics.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* Starts the guard if it is not there and holds it. RMD_EGUARD with a detail that names
@@ -38,5 +39,6 @@ const char *rmdi_guard_instance(void);
 
 /* Noted by rmd_start(): our own executable can be the guard. */
 void rmdi_guard_use_self(void);
+bool rmdi_guard_uses_self(void);
 
 #endif

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const rmdi_pool_ops *const kinds[] = { &rmdi_threads_ops, &rmdi_programs_ops };
+static const rmdi_pool_ops *const kinds[] = { &rmdi_threads_ops, &rmdi_processes_ops,
+                                              &rmdi_programs_ops };
 
 enum { WORKERS_MAX = 65536, QUEUE_DEFAULT = 1024, CAPTURE_DEFAULT = 8 * 1024 * 1024 };
 
@@ -58,7 +59,9 @@ static int read_kind(const char *kind, const rmdi_pool_ops **ops, rmdi_pool_requ
     size_t len = strcspn(kind, ":?");
     *ops = find_kind(kind, len);
     if (!*ops)
-        return rmdi_fail(RMD_EINVAL, "pool: unknown kind \"%.*s\"; known: threads, programs",
+        return rmdi_fail(RMD_EINVAL,
+                         "pool: unknown kind \"%.*s\"; known: threads, processes, "
+                         "programs",
                          (int)len, kind);
     const char *text = kind + len;
     if (*text == ':') {
@@ -78,17 +81,28 @@ static int read_kind(const char *kind, const rmdi_pool_ops **ops, rmdi_pool_requ
 /* Options that a kind has no use for are refused, rather than forgotten. */
 static int check_use(const rmdi_pool_ops *ops, const rmd_pool_options *options)
 {
+    const struct {
+        bool given;
+        const char *name;
+        const rmdi_pool_ops *by;
+    } all[] = {
+        { options->start, "start", &rmdi_threads_ops },
+        { options->end, "end", &rmdi_threads_ops },
+        { options->stack_bytes, "stack_bytes", &rmdi_threads_ops },
+        { options->program, "program", &rmdi_processes_ops },
+        { options->preload, "preload", &rmdi_processes_ops },
+        { options->initializer, "initializer", &rmdi_processes_ops },
+        { options->tasks_max, "tasks_max", &rmdi_processes_ops },
+        { options->resident_bytes_max, "resident_bytes_max", &rmdi_processes_ops },
+        { options->address_bytes_max, "address_bytes_max", &rmdi_processes_ops },
+        { options->loop, "loop", &rmdi_programs_ops },
+        { options->capture_bytes_max, "capture_bytes_max", &rmdi_programs_ops },
+        { options->temporary_dir, "temporary_dir", &rmdi_programs_ops },
+    };
     const char *useless = NULL;
-    if (!ops->exec)
-        useless = options->loop                ? "loop"
-                  : options->capture_bytes_max ? "capture_bytes_max"
-                  : options->temporary_dir     ? "temporary_dir"
-                                               : NULL;
-    else
-        useless = options->start         ? "start"
-                  : options->end         ? "end"
-                  : options->stack_bytes ? "stack_bytes"
-                                         : NULL;
+    for (size_t i = 0; i < sizeof all / sizeof *all && !useless; i++)
+        if (all[i].given && all[i].by != ops)
+            useless = all[i].name;
     if (!useless)
         return 0;
     return rmdi_fail(RMD_EINVAL, "pool options: a pool of %s has no use for %s", ops->kind,
@@ -261,8 +275,7 @@ static int set_suspended(rmd_pool *pool, bool suspended)
         return err;
     if (!pool->ops->suspend)
         return refuse(pool, "cannot be suspended");
-    pool->ops->suspend(pool, suspended);
-    return 0;
+    return pool->ops->suspend(pool, suspended);
 }
 
 int rmd_pool_suspend(rmd_pool *pool)

@@ -31,7 +31,7 @@ typedef struct rmdi_pool_ops {
     int (*drain)(rmd_pool *pool, rmd_deadline deadline);
     int (*abort)(rmd_pool *pool, rmd_deadline deadline);
     void (*cancel)(rmd_pool *pool, bool queued_only);
-    void (*suspend)(rmd_pool *pool, bool suspend);
+    int (*suspend)(rmd_pool *pool, bool suspend);
     void (*census)(rmd_pool *pool, rmd_census *census);
     int (*statistics)(rmd_pool *pool, rmd_statistics *statistics);
     int (*overlooked)(rmd_pool *pool, void (*fn)(void *ctx, const rmd_failure *failure), void *ctx,
@@ -46,6 +46,7 @@ struct rmd_pool {
     unsigned workers;
 };
 
+extern const rmdi_pool_ops rmdi_processes_ops;
 extern const rmdi_pool_ops rmdi_programs_ops;
 extern const rmdi_pool_ops rmdi_threads_ops;
 

@@ -25,7 +25,7 @@ TEST(a_kind_that_is_not_understood_names_its_part)
     refuse("", "unknown kind \"\"");
     refuse("program", "unknown kind \"program\"");
     refuse("programs2:4", "unknown kind \"programs2\"");
-    refuse("rabbits:4", "known: threads, programs");
+    refuse("rabbits:4", "known: threads, processes, programs");
     refuse("programs:", "number of workers");
     refuse("programs:0", "number of workers");
     refuse("programs:-1", "number of workers");

@@ -63,17 +63,6 @@ static void drop(rmdi_programs *pool)
         free_memory(pool);
 }
 
-/* The attempts that we are part of ourselves. Of a path that leaves no room for our own ids
- * the outermost are forgotten. */
-static const char *outer_id(const char *path)
-{
-    while (path && strlen(path) > RMDI_ATTEMPT_ID_MAX - 64) {
-        path = strchr(path, '/');
-        path += path != NULL;
-    }
-    return path;
-}
-
 static int open_host(rmdi_programs *pool, const rmd_pool_options *options)
 {
     rmdi_attempt_host *host = &pool->host;
@@ -84,7 +73,7 @@ static int open_host(rmdi_programs *pool, const rmd_pool_options *options)
         return rmdi_fail_errno(errno, "/dev/null");
     host->envp = rmdi_strings_copy((const char *const *)environ);
     host->scratch = rmdi_alloc(RMDI_READ_MAX);
-    const char *outer = outer_id(rmdi_env_get(host->envp, RMDI_ATTEMPT_ID_NAME));
+    const char *outer = rmdi_attempt_id_outer(rmdi_env_get(host->envp, RMDI_ATTEMPT_ID_NAME));
     host->outer_id = outer ? rmdi_strdup(outer) : NULL;
     if (!host->envp || !host->scratch || (outer && !host->outer_id))
         return rmdi_fail_memory();
@@ -687,7 +676,7 @@ static int programs_abort(rmd_pool *base, rmd_deadline deadline)
     return err == 0 ? 0 : rmdi_fail(err, "the pool still has work");
 }
 
-static void programs_suspend(rmd_pool *base, bool suspend)
+static int programs_suspend(rmd_pool *base, bool suspend)
 {
     rmdi_programs *pool = of_pool(base);
     rmdi_lock_enter(&pool->lock);
@@ -696,6 +685,7 @@ static void programs_suspend(rmd_pool *base, bool suspend)
     rmdi_lock_release(&pool->lock);
     if (must_turn(pool))
         rmdi_keeper_apply_suspension(pool); /* before the caller stops itself */
+    return 0;
 }
 
 static void programs_census(rmd_pool *base, rmd_census *census)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "exec/guard.h"
 #include "exec/guard_table.h"
+#include "exec/template_setup.h"
 
 #include <remuda/start.h>
 #include <string.h>
@@ -9,6 +10,8 @@ int rmd_start(int *argc, char ***argv)
 {
     if (*argc > 0 && strcmp((*argv)[0], RMDI_GUARD_NAME) == 0)
         rmdi_guard_process();
+    if (*argc > 0 && strcmp((*argv)[0], RMDI_TEMPLATE_NAME) == 0)
+        rmdi_template_process();
     rmdi_guard_use_self();
     return 0;
 }

@@ -21,6 +21,7 @@
  * (rmdi_threads_tell). Both are sequentially consistent: one of the two sees the other. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "exec/template_setup.h"
 #include "exec/threads.h"
 #include "port/cpu.h"
 #include "port/forked.h"
@@ -442,7 +443,7 @@ void rmdi_worker_main(void *arg)
 const char *rmd_worker_name(void)
 {
     rmdi_worker *worker = rmdi_self_worker();
-    return worker ? worker->name : "";
+    return worker ? worker->name : rmdi_worker_process_name();
 }
 
 bool rmd_task_cancelled(void)

@@ -74,13 +74,13 @@ static int park(rmdi_sleeper *self, rmdi_waiter *waiter, rmd_deadline deadline)
     return rmdi_park(&waiter->state, 0, deadline);
 }
 
-static void unpark(rmdi_sleeper *self, rmdi_waiter *waiter)
+void rmdi_waiter_unpark(rmdi_sleeper *self, rmdi_waiter *waiter)
 {
     (void)self;
     rmdi_unpark_one(&waiter->state);
 }
 
-static rmdi_sleeper thread_sleeper = { .sleep = park, .wake = unpark };
+static rmdi_sleeper thread_sleeper = { .sleep = park, .wake = rmdi_waiter_unpark };
 
 /* ---- the list; with the brief lock held ---- */
 

@@ -48,6 +48,9 @@ struct rmdi_sleeper {
     void (*settle)(rmdi_sleeper *self, rmdi_waiter *waiter);
 };
 
+/* The wake() of threads: for others, too, that park on the waiter's state. */
+void rmdi_waiter_unpark(rmdi_sleeper *self, rmdi_waiter *waiter);
+
 /* One entry of a waiter in one list. All but `gift` is guarded by the list's brief lock. */
 typedef struct rmdi_wait {
     struct rmdi_wait *next, *prev;

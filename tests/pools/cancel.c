@@ -46,7 +46,7 @@ CASE(a_task_that_sleeps_wakes_when_it_is_cancelled, ANY)
     end_pool(pool);
 }
 
-CASE(a_task_that_does_not_listen_finishes_anyway, CALLS)
+CASE(a_task_that_does_not_listen_finishes_anyway, CALLS | HERE)
 {
     gate at = make_gate("a");
     rmd_pool *pool = open_pool(1);

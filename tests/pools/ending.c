@@ -177,7 +177,7 @@ static int drain_own_pool(rmd_call *call)
     return rmd_call_return(call, RMD_LIST_OF(drained, aborted, freed));
 }
 
-CASE(a_task_cannot_wait_for_the_end_of_its_pool, CALLS)
+CASE(a_task_cannot_wait_for_the_end_of_its_pool, CALLS | HERE)
 {
     static const rmd_function functions[] = { { .name = "drain_own_pool", .fn = drain_own_pool },
                                               { 0 } };
@@ -230,7 +230,7 @@ CASE(a_worker_that_drains_another_pool_is_replaced_meanwhile, THREADS)
     CHECK_EQ(rmd_pool_free(two.inner), 0);
 }
 
-CASE(tasks_that_do_not_stop_are_named, CALLS)
+CASE(tasks_that_do_not_stop_are_named, CALLS | HERE)
 {
     gate at = make_gate("a");
     rmd_pool *pool = open_pool(1);

@@ -192,7 +192,7 @@ static int fill_up(rmd_call *call)
     return rmd_call_return(call, RMD_LIST_OF(ran, err));
 }
 
-CASE(a_task_that_submits_to_a_full_queue_runs_it_in_place, CALLS)
+CASE(a_task_that_submits_to_a_full_queue_runs_it_in_place, CALLS | HERE)
 {
     static const rmd_function functions[] = { { .name = "fill_up", .fn = fill_up }, { 0 } };
     char wanted[32];

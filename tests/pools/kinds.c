@@ -105,8 +105,15 @@ static int map_command(rmd_map_task *task, const char *work, rmd_args args)
 
 static const kind kinds[] = {
     { .name = "threads",
-      .has = CALLS | THREADS,
+      .has = CALLS | THREADS | HERE,
       .cancel_races = 10000,
+      .begin = begin_call,
+      .result = result_of_call,
+      .said = said_of_call,
+      .map = map_call },
+    { .name = "processes",
+      .has = CALLS,
+      .cancel_races = 2000,
       .begin = begin_call,
       .result = result_of_call,
       .said = said_of_call,

@@ -167,7 +167,7 @@ CASE(limits_are_kept_for_many_tasks_at_once, ANY)
     CHECK_EQ(counted(), 0);
 }
 
-CASE(a_task_that_finishes_after_its_run_limit_anyway_is_ok, CALLS)
+CASE(a_task_that_finishes_after_its_run_limit_anyway_is_ok, CALLS | HERE)
 {
     gate at = make_gate("a");
     rmd_pool *pool = open_pool(0);

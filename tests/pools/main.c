@@ -56,6 +56,8 @@ static const char *take_pool(int *argc, char **argv)
 int main(int argc, char **argv)
 {
     static char name[4096];
+    add_works();
+    rmd_start(&argc, &argv); /* of a pool of processes this is where the workers go */
     if (argc > 1 && strcmp(argv[1], "--work") == 0)
         return run_work(argv + 2);
     if (asks_for_help(argv))
@@ -71,6 +73,5 @@ int main(int argc, char **argv)
     }
     snprintf(name, sizeof name, "%s --pool %s", argv[0], pool ? pool : "");
     argv[0] = name; /* as failures show how to run one again */
-    add_works();
     return kit_main(argc, argv);
 }

@@ -12,27 +12,27 @@ static void call_nested(unsigned workers, const char *function, int n, const cha
     end_pool(works_pool);
 }
 
-CASE(a_hundred_calls_in_each_other_need_one_worker, CALLS)
+CASE(a_hundred_calls_in_each_other_need_one_worker, CALLS | HERE)
 {
     call_nested(1, "nest", 100, "100");
 }
 
-CASE(a_thousand_calls_in_each_other_need_the_workers_there_are, CALLS)
+CASE(a_thousand_calls_in_each_other_need_the_workers_there_are, CALLS | HERE)
 {
     call_nested(0, "nest", 1000, "1000");
 }
 
-CASE_LIMIT(a_recursion_by_futures_needs_one_worker, CALLS, 60)
+CASE_LIMIT(a_recursion_by_futures_needs_one_worker, CALLS | HERE, 60)
 {
     call_nested(1, "fib", 15, "610");
 }
 
-CASE_LIMIT(a_recursion_by_futures_on_two_workers_is_right, CALLS, 60)
+CASE_LIMIT(a_recursion_by_futures_on_two_workers_is_right, CALLS | HERE, 60)
 {
     call_nested(2, "fib", 15, "610");
 }
 
-CASE_LIMIT(many_recursions_at_once_are_right, CALLS, 60)
+CASE_LIMIT(many_recursions_at_once_are_right, CALLS | HERE, 60)
 {
     rmd_future *futures[8];
     works_pool = open_pool(0);

@@ -11,6 +11,10 @@ void need(unsigned needs)
         snprintf(cause, sizeof cause, "a pool of %s calls no functions", the_kind->name);
         SKIP(cause);
     }
+    if ((needs & HERE) && !(the_kind->has & HERE)) {
+        snprintf(cause, sizeof cause, "a pool of %s runs its work elsewhere", the_kind->name);
+        SKIP(cause);
+    }
     if ((needs & THREADS) && !(the_kind->has & THREADS)) {
         snprintf(cause, sizeof cause, "a pool of %s takes no pointers", the_kind->name);
         SKIP(cause);

@@ -28,6 +28,8 @@ enum {
     ANY = 0,
     CALLS = 1,   /* rmd_pool_call(), and with it values, priorities, cooperative cancel */
     THREADS = 2, /* rmd_submit(): pointers */
+    HERE = 4,    /* its functions run in the process of the pool: they may call that, and nobody can
+                  * kill them */
 };
 
 #define CASE(name, needs) CASE_LIMIT(name, needs, KIT_LIMIT_SECONDS)
@@ -47,7 +49,7 @@ void need(unsigned needs);
 
 typedef struct kind {
     const char *name;
-    unsigned has;     /* CALLS, THREADS */
+    unsigned has;     /* CALLS, THREADS, HERE */
     int failed_with;  /* the error of a work that fails; 0: the one that it says itself */
     int cancel_races; /* how often a cancel races with an end: as many as take some seconds */
     int (*begin)(rmd_pool *pool, rmd_future **future, const char *work, rmd_args args,

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/* The owner's side of the template process; on the keeper's thread. */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "config.h"
+#include "exec/attempt_id.h"
+#include "exec/environment.h"
+#include "exec/guard.h"
+#include "exec/processes.h"
+#include "port/fd.h"
+#include "port/memory.h"
+#include "port/pidfd.h"
+#include "port/socket.h"
+#include "port/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- what it is to do ---- */
+
+static int write_call(rmdi_setup_call *call, rmdi_buffer *data, const char *what,
+                      const char *function, const rmd_args *args)
+{
+    if (!function)
+        return args->count || args->named_count
+                   ? rmdi_fail(RMD_EINVAL, "pool options: arguments, but no %s", what)
+                   : 0;
+    if (strlen(function) >= sizeof call->function)
+        return rmdi_fail(RMD_EINVAL, "pool options: the name of the %s has at most %zu letters",
+                         what, sizeof call->function - 1);
+    snprintf(call->function, sizeof call->function, "%s", function);
+    call->at = (uint32_t)data->len;
+    int err = rmdi_call_encode(data, args);
+    call->len = (uint32_t)data->len - call->at;
+    return err < 0 ? rmdi_fail(err, "pool options: %s: %s", what, rmd_error_detail()) : 0;
+}
+
+static int check_call(const rmdi_processes *pool, const char *what, const char *function)
+{
+    if (!function || pool->program || rmd_function_find(function))
+        return 0;
+    return rmdi_fail(RMD_ENOENT, "pool options: the %s: no function is called \"%s\"", what,
+                     function);
+}
+
+static int share_setup(rmdi_processes *pool, const rmdi_template_setup *setup,
+                       const rmdi_buffer *data)
+{
+    void *memory;
+    size_t bytes = sizeof *setup + data->len;
+    int err = rmdi_memory_open("remuda-setup", bytes, &pool->setup_fd);
+    if (!err)
+        err = rmdi_memory_map(pool->setup_fd, bytes, false, &memory);
+    if (err)
+        return rmdi_fail_errno(err, "memory shared with the workers");
+    memcpy(memory, setup, sizeof *setup);
+    if (data->len)
+        memcpy((char *)memory + sizeof *setup, data->data, data->len);
+    rmdi_memory_unmap(memory, bytes);
+    return 0;
+}
+
+int rmdi_setup_open(rmdi_processes *pool, const rmd_pool_options *options)
+{
+    rmdi_buffer data = { 0 };
+    rmdi_template_setup setup = { .version = RMDI_VERSION,
+                                  .owner = getpid(),
+                                  .tasks_max = options->tasks_max,
+                                  .resident_max = options->resident_bytes_max,
+                                  .address_max = options->address_bytes_max };
+    snprintf(setup.pool, sizeof setup.pool, "%s", options->name);
+    int err = check_call(pool, "preload", options->preload);
+    if (err == 0)
+        err = check_call(pool, "initializer", options->initializer);
+    if (err == 0)
+        err = write_call(&setup.preload, &data, "preload", options->preload,
+                         &options->preload_args);
+    if (err == 0)
+        err = write_call(&setup.initializer, &data, "initializer", options->initializer,
+                         &options->initializer_args);
+    if (err == 0)
+        err = share_setup(pool, &setup, &data);
+    rmdi_buffer_free(&data);
+    return err;
+}
+
+/* ---- starting it ---- */
+
+/* The mark ends in a number of fixed width, so that each worker can write its own there. */
+static char **make_environment(const rmdi_processes *pool, uint64_t number, char *mark, size_t size)
+{
+    const char *outer = rmdi_attempt_id_outer(rmdi_env_get((char **)environ, RMDI_ATTEMPT_ID_NAME));
+    char *ours[] = { mark, NULL };
+    (void)pool;
+    snprintf(mark, size, "%s=%s%s%s-%0*llu", RMDI_ATTEMPT_ID_NAME, outer ? outer : "",
+             outer ? "/" : "", rmdi_guard_instance(), RMDI_NUMBER_DIGITS,
+             (unsigned long long)number);
+    return rmdi_env_merge((char **)environ, ours);
+}
+
+static int explain(const rmdi_processes *pool, int err)
+{
+    int code = rmdi_error_from_errno(err);
+    if (code != RMD_ENOENT && code != RMD_EACCES && code != RMD_EEXEC)
+        return rmdi_fail_errno(err, "the template process");
+    return rmdi_fail(RMD_EWORKER, "cannot execute %s",
+                     pool->program ? pool->program : "/proc/self/exe");
+}
+
+static int spawn(rmdi_processes *pool, int socket, int null)
+{
+    char mark[RMDI_ATTEMPT_ID_MAX + 64], name[] = RMDI_TEMPLATE_NAME, *argv[] = { name, NULL };
+    char **env = make_environment(pool, pool->template_number, mark, sizeof mark);
+    if (!env)
+        return rmdi_fail_memory();
+    int fds[] = { null, STDOUT_FILENO, STDERR_FILENO, socket, pool->setup_fd, pool->bell };
+    if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
+        fds[1] = null;
+    if (fcntl(STDERR_FILENO, F_GETFD) < 0)
+        fds[2] = null;
+    rmdi_spawn order = { .path = pool->program ? pool->program : "/proc/self/exe",
+                         .argv = argv,
+                         .envp = env,
+                         .fds = fds,
+                         .fds_len = 6 };
+    rmdi_spawned child;
+    int err = rmdi_spawn_program(&order, &child);
+    rmdi_free(env);
+    if (err)
+        return explain(pool, err);
+    pool->template_pid = child.pid;
+    rmdi_fd_close(&child.pidfd);
+    rmdi_guard_set_group(pool->template_slot, child.pid);
+    return 0;
+}
+
+static void on_message(rmd_source *source, unsigned events, void *ctx);
+
+static int spawn_listed(rmdi_processes *pool, int socket)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0)
+        return rmdi_fail_errno(errno, "/dev/null");
+    int err = rmdi_guard_enter(&pool->template_number, &pool->template_slot);
+    if (err == 0) {
+        err = spawn(pool, socket, null);
+        if (err < 0)
+            rmdi_guard_leave(pool->template_slot);
+    }
+    rmdi_fd_close(&null);
+    return err;
+}
+
+int rmdi_template_start(rmdi_processes *pool)
+{
+    int ends[2];
+    if (!pool->program && !rmdi_guard_uses_self())
+        return rmdi_fail(RMD_EWORKER, "the program cannot serve as its own worker: call "
+                                      "rmd_start() first in main(), or name one that does "
+                                      "(rmd_pool_options.program)");
+    int err = rmdi_guard_watch_ensure(&pool->guard);
+    if (err < 0)
+        return err;
+    err = rmdi_socket_pair(ends);
+    if (err)
+        return rmdi_fail_errno(err, "a socket to the template process");
+    err = rmd_loop_watch(pool->loop, &pool->socket_source, ends[0], RMD_READABLE, on_message, pool);
+    if (err == 0)
+        err = spawn_listed(pool, ends[1]);
+    rmdi_fd_close(&ends[1]);
+    pool->socket = ends[0];
+    if (err < 0) {
+        rmd_source_free(pool->socket_source);
+        pool->socket_source = NULL;
+        rmdi_fd_close(&pool->socket);
+    }
+    return err;
+}
+
+/* It ends when the socket is closed; unless somebody has stopped it. */
+void rmdi_template_stop(rmdi_processes *pool)
+{
+    rmd_source_free(pool->socket_source);
+    pool->socket_source = NULL;
+    rmdi_fd_close(&pool->socket);
+    if (!pool->template_pid)
+        return;
+    bool ended;
+    if (rmdi_child_peek(pool->template_pid, &ended) == 0 && !ended)
+        kill(pool->template_pid, SIGKILL); /* ours and not reaped, so the number is its own */
+    rmdi_guard_leave(pool->template_slot);
+    rmdi_child_bury(pool->template_pid);
+    pool->template_pid = 0;
+    pool->template_ready = false;
+}
+
+int rmdi_template_send(rmdi_processes *pool, const rmdi_template_message *message, const int *fds,
+                       unsigned n)
+{
+    return rmdi_socket_send(pool->socket, message, sizeof *message, fds, n);
+}
+
+/* ---- what it says ---- */
+
+static rmdi_process *by_number(rmdi_processes *pool, uint64_t number)
+{
+    for (unsigned i = 0; i < pool->pool.workers; i++)
+        if (pool->processes[i].number == number && pool->processes[i].state == RMDI_PROCESS_FORKING)
+            return &pool->processes[i];
+    return NULL;
+}
+
+static rmdi_process *by_pid(rmdi_processes *pool, pid_t pid)
+{
+    for (unsigned i = 0; i < pool->pool.workers; i++)
+        if (pool->processes[i].pid == pid && pool->processes[i].ours_to_reap)
+            return &pool->processes[i];
+    return NULL;
+}
+
+static void fail_to_start(rmdi_processes *pool, int error, const char *text)
+{
+    rmdi_lock_enter(&pool->lock);
+    if (!pool->start_error) {
+        pool->start_error = error < 0 ? error : RMD_EWORKER;
+        snprintf(pool->start_detail, sizeof pool->start_detail, "%s", text);
+    }
+    rmdi_condition_notify_all(&pool->changed);
+    rmdi_lock_release(&pool->lock);
+}
+
+static void note_stopped(rmdi_process *process, bool stopped)
+{
+    rmdi_lock_enter(&process->pool->lock);
+    process->stopped = stopped;
+    if (stopped)
+        rmdi_process_take_all(process); /* others can do it */
+    rmdi_process_settle(process);
+    rmdi_processes_go_on(process->pool);
+    rmdi_lock_release(&process->pool->lock);
+}
+
+static void obey(rmdi_processes *pool, rmdi_template_message *message, int *pidfd)
+{
+    rmdi_process *process = message->what == RMDI_TEMPLATE_FORKED ||
+                                    message->what == RMDI_TEMPLATE_NOT_FORKED
+                                ? by_number(pool, message->number)
+                                : by_pid(pool, message->pid);
+    message->text[sizeof message->text - 1] = 0;
+    switch ((rmdi_template_what)message->what) {
+    case RMDI_TEMPLATE_READY:
+        pool->template_ready = true;
+        rmdi_processes_fork(pool);
+        return;
+    case RMDI_TEMPLATE_FAILED: fail_to_start(pool, message->error, message->text); return;
+    default: break;
+    }
+    if (!process)
+        return;
+    switch ((rmdi_template_what)message->what) {
+    case RMDI_TEMPLATE_FORKED:
+        rmdi_process_forked(process, message->pid, *pidfd);
+        *pidfd = -1;
+        return;
+    case RMDI_TEMPLATE_NOT_FORKED:
+        rmdi_process_not_forked(process, message->error, message->text);
+        return;
+    case RMDI_TEMPLATE_ENDED: rmdi_process_ended(process, &message->end); return;
+    case RMDI_TEMPLATE_STOPPED: note_stopped(process, true); return;
+    case RMDI_TEMPLATE_CONTINUED: note_stopped(process, false); return;
+    default: return;
+    }
+}
+
+static void on_message(rmd_source *source, unsigned events, void *ctx)
+{
+    rmdi_processes *pool = ctx;
+    (void)source;
+    (void)events;
+    for (;;) {
+        rmdi_template_message message = { 0 };
+        unsigned n;
+        int pidfd = -1;
+        ssize_t got = rmdi_socket_receive(pool->socket, &message, sizeof message, &pidfd, 1, &n);
+        if (got == -EAGAIN)
+            return;
+        if (got == (ssize_t)sizeof message)
+            obey(pool, &message, &pidfd);
+        rmdi_fd_close(&pidfd);
+        if (got <= 0)
+            break;
+    }
+    /* It has ended, whatever it was. */
+    rmdi_template_stop(pool);
+    rmdi_processes_orphaned(pool);
+    rmdi_template_revive(pool);
+}
+
+void rmdi_template_revive(rmdi_processes *pool)
+{
+    rmdi_lock_enter(&pool->lock);
+    bool opened = pool->opened, wanted = !pool->quit && !pool->halted && !pool->start_error;
+    rmdi_lock_release(&pool->lock);
+    if (pool->template_pid || !wanted)
+        return;
+    if (!opened) {
+        fail_to_start(pool, RMD_EWORKER,
+                      "the template process has ended: does main() call rmd_start() first?");
+        return;
+    }
+    if (!rmdi_processes_count_death(pool, "the template process has ended again and again"))
+        return;
+    if (rmdi_template_start(pool) < 0)
+        rmd_source_set_due(pool->retry, rmd_after_ms(100));
+}
