@@ -37,6 +37,7 @@
 #include <remuda/rwlock.h>
 #include <remuda/select.h>
 #include <remuda/semaphore.h>
+#include <remuda/shared.h>
 #include <remuda/signals.h>
 #include <remuda/start.h>
 #include <remuda/stop.h>

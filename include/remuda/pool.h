@@ -26,6 +26,7 @@
 #include <remuda/future.h>
 #include <remuda/group.h>
 #include <remuda/loop.h>
+#include <remuda/shared.h>
 #include <remuda/task.h>
 #include <remuda/value.h>
 
@@ -39,6 +40,8 @@ typedef struct rmd_pool_options {
     unsigned queue_max; /* tasks that wait for a worker; 0: 1024. On threads, unless it is less than
                          * 256, those are not among them that a worker keeps for itself, up to 256:
                          * submitted by its tasks, or taken out of the queue before */
+    rmd_shared *shared; /* threads and processes: memory that tasks work on where it lies; borrowed
+                         * until the pool is freed. NULL: none */
     /* threads: */
     int (*start)(void *arg); /* runs on each worker before its first task; < 0: the pool does not
                               * open, with that error. (Workers that take the place of others

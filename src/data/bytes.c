@@ -8,6 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Out of what was lent, into memory of its own. */
+static char *move_out(const rmdi_buffer *buffer, size_t capacity)
+{
+    char *own = rmdi_alloc(capacity);
+    if (own && buffer->len)
+        memcpy(own, buffer->data, buffer->len);
+    return own;
+}
+
 int rmdi_buffer_reserve(rmdi_buffer *buffer, size_t len)
 {
     size_t wanted;
@@ -18,9 +27,10 @@ int rmdi_buffer_reserve(rmdi_buffer *buffer, size_t len)
     size_t capacity = buffer->capacity ? buffer->capacity : 64;
     while (capacity <= wanted)
         capacity = capacity > SIZE_MAX / 2 ? SIZE_MAX : capacity * 2;
-    char *grown = rmdi_realloc(buffer->data, capacity);
+    char *grown = buffer->lent ? move_out(buffer, capacity) : rmdi_realloc(buffer->data, capacity);
     if (!grown)
         return rmdi_fail_memory();
+    buffer->lent = false;
     buffer->data = grown;
     buffer->capacity = capacity;
     return 0;
@@ -89,7 +99,8 @@ void rmdi_buffer_clear(rmdi_buffer *buffer)
 
 void rmdi_buffer_free(rmdi_buffer *buffer)
 {
-    rmdi_free(buffer->data);
+    if (!buffer->lent)
+        rmdi_free(buffer->data);
     *buffer = (rmdi_buffer){ 0 };
 }
 
@@ -99,7 +110,7 @@ void rmdi_buffer_trim(rmdi_buffer *buffer)
         rmdi_buffer_free(buffer);
         return;
     }
-    if (buffer->capacity == buffer->len + 1)
+    if (buffer->lent || buffer->capacity == buffer->len + 1)
         return;
     char *smaller = rmdi_realloc(buffer->data, buffer->len + 1);
     if (!smaller) /* as large as before, which is no harm */

@@ -10,6 +10,7 @@
 typedef struct rmdi_buffer {
     char *data;
     size_t len, capacity;
+    bool lent; /* data is the memory of somebody else, which is used as long as it is enough */
 } rmdi_buffer;
 
 /* Each adds at the end: 0, or RMD_ENOMEM with the buffer as it was. */

@@ -57,10 +57,19 @@ static int sleep_its_way(rmdi_sleeper *self, rmdi_waiter *waiter, rmd_deadline d
 {
     rmd_future *future = RMDI_CONTAINER(waiter, sleeping, waiter)->future;
     (void)self;
-    return future->ops->sleep(future, waiter, deadline);
+    rmdi_self_now()->awake = waiter;
+    int err = future->ops->sleep(future, waiter, deadline);
+    rmdi_self_now()->awake = NULL;
+    return err;
 }
 
-static rmdi_sleeper its_way = { .sleep = sleep_its_way, .wake = rmdi_waiter_unpark };
+static void wake_its_way(rmdi_sleeper *self, rmdi_waiter *waiter)
+{
+    if (waiter != rmdi_self_now()->awake) /* that one looks by itself */
+        rmdi_waiter_unpark(self, waiter);
+}
+
+static rmdi_sleeper its_way = { .sleep = sleep_its_way, .wake = wake_its_way };
 
 static int sleep_until_ended(rmd_future *future, rmd_deadline deadline)
 {

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "exec/future.h"
+#include "exec/shared.h"
 #include "port/cpu.h"
 #include "port/forked.h"
 
@@ -84,24 +85,25 @@ static int check_use(const rmdi_pool_ops *ops, const rmd_pool_options *options)
     const struct {
         bool given;
         const char *name;
-        const rmdi_pool_ops *by;
+        const rmdi_pool_ops *by[2];
     } all[] = {
-        { options->start, "start", &rmdi_threads_ops },
-        { options->end, "end", &rmdi_threads_ops },
-        { options->stack_bytes, "stack_bytes", &rmdi_threads_ops },
-        { options->program, "program", &rmdi_processes_ops },
-        { options->preload, "preload", &rmdi_processes_ops },
-        { options->initializer, "initializer", &rmdi_processes_ops },
-        { options->tasks_max, "tasks_max", &rmdi_processes_ops },
-        { options->resident_bytes_max, "resident_bytes_max", &rmdi_processes_ops },
-        { options->address_bytes_max, "address_bytes_max", &rmdi_processes_ops },
-        { options->loop, "loop", &rmdi_programs_ops },
-        { options->capture_bytes_max, "capture_bytes_max", &rmdi_programs_ops },
-        { options->temporary_dir, "temporary_dir", &rmdi_programs_ops },
+        { options->shared, "shared", { &rmdi_threads_ops, &rmdi_processes_ops } },
+        { options->start, "start", { &rmdi_threads_ops } },
+        { options->end, "end", { &rmdi_threads_ops } },
+        { options->stack_bytes, "stack_bytes", { &rmdi_threads_ops } },
+        { options->program, "program", { &rmdi_processes_ops } },
+        { options->preload, "preload", { &rmdi_processes_ops } },
+        { options->initializer, "initializer", { &rmdi_processes_ops } },
+        { options->tasks_max, "tasks_max", { &rmdi_processes_ops } },
+        { options->resident_bytes_max, "resident_bytes_max", { &rmdi_processes_ops } },
+        { options->address_bytes_max, "address_bytes_max", { &rmdi_processes_ops } },
+        { options->loop, "loop", { &rmdi_programs_ops } },
+        { options->capture_bytes_max, "capture_bytes_max", { &rmdi_programs_ops } },
+        { options->temporary_dir, "temporary_dir", { &rmdi_programs_ops } },
     };
     const char *useless = NULL;
     for (size_t i = 0; i < sizeof all / sizeof *all && !useless; i++)
-        if (all[i].given && all[i].by != ops)
+        if (all[i].given && all[i].by[0] != ops && all[i].by[1] != ops)
             useless = all[i].name;
     if (!useless)
         return 0;
@@ -145,7 +147,12 @@ int rmd_pool_open(rmd_pool **pool, const char *kind, const rmd_pool_options *opt
         return err;
     choose_defaults(&request, ops->kind);
     request.process = rmdi_process_mark();
-    return request.process ? ops->open(pool, &request) : rmdi_fail_memory();
+    err = request.process ? ops->open(pool, &request) : rmdi_fail_memory();
+    if (err == 0) {
+        (*pool)->shared = request.options.shared;
+        rmdi_shared_hold((*pool)->shared);
+    }
+    return err;
 }
 
 static int refuse(const rmd_pool *pool, const char *what)
@@ -333,5 +340,11 @@ int rmd_pool_free(rmd_pool *pool)
     if (!pool)
         return 0;
     int err = check(pool);
-    return err < 0 ? err : pool->ops->free(pool);
+    if (err < 0)
+        return err;
+    rmd_shared *shared = pool->shared;
+    err = pool->ops->free(pool);
+    if (err == 0)
+        rmdi_shared_drop(shared);
+    return err;
 }

@@ -44,6 +44,7 @@ struct rmd_pool {
     const rmdi_pool_ops *ops;
     uint64_t process; /* rmdi_process_mark() of its owner */
     unsigned workers;
+    rmd_shared *shared; /* the front holds it; NULL: none */
 };
 
 extern const rmdi_pool_ops rmdi_processes_ops;

@@ -22,6 +22,8 @@ static const char not_in_time[] = "the workers were not ready in time";
 static void free_memory(rmdi_processes *pool)
 {
     rmdi_overlooked_free(&pool->overlooked);
+    for (int i = 0; i < RMDI_SPARE_BUFFERS; i++)
+        rmdi_buffer_free(&pool->spares[i]);
     if (pool->loop)
         rmd_loop_free(pool->loop);
     rmdi_fd_close(&pool->bell);
@@ -39,6 +41,31 @@ void rmdi_processes_drop(rmdi_processes *pool)
 {
     if (rmd_atomic_sub(&pool->refs, 1, RMD_ACQ_REL) == 1)
         free_memory(pool);
+}
+
+void rmdi_processes_get_buffer(rmdi_processes *pool, rmdi_buffer *buffer)
+{
+    rmdi_brief_enter(&pool->spares_brief);
+    for (int i = 0; i < RMDI_SPARE_BUFFERS && !buffer->data; i++) {
+        *buffer = pool->spares[i];
+        pool->spares[i] = (rmdi_buffer){ 0 };
+    }
+    rmdi_brief_leave(&pool->spares_brief);
+    rmdi_buffer_clear(buffer);
+}
+
+void rmdi_processes_give_buffer(rmdi_processes *pool, rmdi_buffer *buffer)
+{
+    if (buffer->capacity >= RMDI_SPARE_BYTES_MIN && buffer->capacity <= RMDI_SPARE_BYTES_MAX) {
+        rmdi_brief_enter(&pool->spares_brief);
+        for (int i = 0; i < RMDI_SPARE_BUFFERS && buffer->data; i++)
+            if (!pool->spares[i].data) {
+                pool->spares[i] = *buffer;
+                *buffer = (rmdi_buffer){ 0 };
+            }
+        rmdi_brief_leave(&pool->spares_brief);
+    }
+    rmdi_buffer_free(buffer);
 }
 
 static void init_processes(rmdi_processes *pool)
@@ -67,6 +94,7 @@ static rmdi_processes *new_pool(const rmdi_pool_request *request)
     pool->pool.workers = request->workers;
     pool->pool.process = request->process;
     pool->queue_max = options->queue_max;
+    pool->shared = options->shared;
     pool->bell = pool->setup_fd = pool->socket = -1;
     rmd_atomic_init(&pool->refs, 1);
     for (int i = 0; i < RMDI_TASK_PRIORITIES; i++)

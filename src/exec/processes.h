@@ -45,6 +45,9 @@ enum {
     RMDI_TAIL_BYTES = 4096, /* of what a worker has written to stderr last */
     RMDI_SAID_BYTES = 512,  /* and of that, what is told with a task that is lost */
     RMDI_HALT_DEATHS = 5,
+    RMDI_SPARE_BUFFERS = 4, /* that are kept, if they are between these: */
+    RMDI_SPARE_BYTES_MIN = 128 * 1024,
+    RMDI_SPARE_BYTES_MAX = 4 * 1024 * 1024,
 };
 
 /* ---- tasks ---- */
@@ -109,6 +112,7 @@ typedef enum rmdi_process_state {
 /* The ring's memory, which a thread that sleeps on it keeps there. */
 typedef struct rmdi_ring_share {
     rmd_atomic(uint32_t) refs;
+    unsigned sleepers; /* threads that sleep on it, or are about to; guarded by the pool's lock */
     rmdi_ring_memory *memory;
 } rmdi_ring_share;
 
@@ -154,6 +158,7 @@ struct rmdi_processes {
     rmdi_thread keeper;
     rmd_atomic(uintptr_t) keeper_id;
     char *name, *program; /* program: NULL: this one */
+    rmd_shared *shared;   /* NULL: none */
     rmdi_template_setup *setup;
     int bell, setup_fd;
     unsigned queue_max;
@@ -191,7 +196,10 @@ struct rmdi_processes {
     unsigned deaths; /* since a task was finished last, */
     int64_t deaths_since_ns;
 
+    rmdi_brief spares_brief;
+    rmdi_buffer spares[RMDI_SPARE_BUFFERS]; /* guarded by it */
     rmdi_overlooked overlooked;
+    rmd_atomic(int64_t) waited_ns; /* when a thread had waited for a task last; a hint */
     rmdi_post kick;
     /* the keeper's own: */
     rmd_source *bell_source, *timer, *retry, *socket_source;
@@ -209,6 +217,10 @@ static inline rmdi_processes *rmdi_processes_of(rmd_pool *pool)
 }
 
 /* ---- processes.c ---- */
+
+/* Large buffers, whose pages are there already, for the next tasks. Without the lock. */
+void rmdi_processes_get_buffer(rmdi_processes *pool, rmdi_buffer *buffer);
+void rmdi_processes_give_buffer(rmdi_processes *pool, rmdi_buffer *buffer);
 
 void rmdi_processes_drop(rmdi_processes *pool);
 /* With the lock held: makes the keeper look. */

@@ -72,6 +72,8 @@ void rmdi_process_task_fail(rmdi_process_task *task, rmd_outcome outcome, int er
 /* Its own copy first: what lies in shared memory can change while it is read. */
 static int copy_result(rmdi_process_task *task, rmd_bytes result)
 {
+    if (result.len >= RMDI_SPARE_BYTES_MIN)
+        rmdi_processes_get_buffer(task->pool, &task->result);
     int err = rmdi_buffer_add(&task->result, result.data, result.len);
     if (err == 0)
         err = rmdi_cbor_decode(&task->document, rmdi_buffer_view(&task->result), NULL, true, NULL,

@@ -101,10 +101,22 @@ static int find_function(rmdi_process_task *task, const char *function)
     return task->function ? 0 : rmdi_fail_memory();
 }
 
+/* At a glance: is one of them much text, or many bytes? */
+static bool is_large(const rmd_args *args)
+{
+    for (size_t i = 0; i < args->count; i++)
+        if ((args->values[i].type == RMD_TYPE_BYTES || args->values[i].type == RMD_TYPE_TEXT) &&
+            args->values[i].as.bytes.len >= RMDI_SPARE_BYTES_MIN)
+            return true;
+    return false;
+}
+
 static int fill(rmdi_process_task *task, const char *function, const rmd_args *args,
                 const rmd_task_options *options)
 {
     int err = find_function(task, function);
+    if (err == 0 && is_large(args))
+        rmdi_processes_get_buffer(task->pool, &task->arguments);
     if (err == 0)
         err = rmdi_call_encode(&task->arguments, args);
     if (err < 0)

@@ -5,6 +5,7 @@
 #include "base/park.h"
 #include "exec/failure.h"
 #include "exec/processes.h"
+#include "port/clock.h"
 #include "sync/spin.h"
 
 static void destroy(rmd_future *future)
@@ -17,9 +18,9 @@ static void destroy(rmd_future *future)
         rmdi_free((char *)(size_t)task->function);
     if (task->detail)
         rmdi_failure_free(task->detail);
-    rmdi_buffer_free(&task->arguments);
+    rmdi_processes_give_buffer(pool, &task->arguments);
     rmdi_document_free(&task->document);
-    rmdi_buffer_free(&task->result);
+    rmdi_processes_give_buffer(pool, &task->result);
     rmdi_free(task->limits);
     rmdi_free(task->exit);
     rmdi_free(task);
@@ -131,7 +132,11 @@ static int how_to_wait(const rmd_future *future)
 
 /* ---- waiting: by the thread that wants it, for the worker that does it ---- */
 
-enum { LOOKS = 64 };
+/* Who has just been here waits awake for a while, as long as that is of use: worker and thread
+ * answer each other in less than a microsecond then. Longer than it takes to wake the worker, or
+ * who once has fallen asleep, both would for ever after. Others sleep at once: so the worker is
+ * woken faster. */
+static const int64_t just_now_ns = 100 * 1000, awake_ns = 80 * 1000;
 
 static void drop_share(rmdi_ring_share *share)
 {
@@ -139,48 +144,62 @@ static void drop_share(rmdi_ring_share *share)
         rmdi_ring_share_free(share);
 }
 
-/* Awake for a while, if the worker is: the slot's line is written when the task is done. */
-static bool is_done_while_we_look(const rmdi_ring_share *share, unsigned slot)
-{
-    RMD_STATIC rmdi_spin spin;
-    const rmdi_ring_memory *memory = share->memory;
-    bool done = false;
-    if (rmd_atomic_load(&memory->sleeps, RMD_RELAXED))
-        return false;
-    for (unsigned looks = rmdi_spin_looks(&spin) * LOOKS; looks > 0 && !done; looks--) {
-        rmdi_spin_for(1);
-        done = rmd_atomic_load(&memory->slots[slot].state, RMD_RELAXED) == RMDI_RING_DONE;
-    }
-    rmdi_spin_learn(&spin, done);
-    return done;
-}
-
 /* What a thread looks at, and sleeps on. */
 typedef struct rmdi_look {
+    rmdi_process_task *task;
+    rmdi_process *process;  /* in whose ring the task was */
     rmdi_ring_share *share; /* NULL: the task is in no ring; held */
     unsigned slot;
-    uint32_t awaited; /* the word to sleep on, if it is to be so: 0 when it is not */
+    bool sleeps;      /* it is counted as a sleeper of the share */
+    bool is_quiet;    /* there is nothing to take */
+    uint32_t awaited; /* the word to sleep on, as it was then */
 } look;
 
-/* Takes the answers of the worker that has the task. */
-static void look_closely(rmdi_process_task *task, look *l, bool sleepy)
+/* With the lock held. The last that sleeps there leaves no sign: the worker would tell nobody. */
+static void stop_sleeping(look *l)
 {
+    if (l->sleeps && --l->share->sleepers == 0)
+        rmdi_ring_await_no_more(l->share->memory);
+    l->sleeps = false;
+}
+
+/* With the lock held. */
+static void begin_looking(look *l, bool sleepy)
+{
+    rmdi_process *process = l->process = l->task->process;
+    l->share = process->share;
+    l->slot = l->task->slot;
+    rmd_atomic_add(&l->share->refs, 1, RMD_RELAXED);
+    if (!sleepy)
+        return;
+    l->share->sleepers++;
+    l->sleeps = true;
+    l->is_quiet = !rmdi_ring_await(&process->ring, RMDI_AWAITED_BY_THREAD);
+    l->awaited = rmd_atomic_load(&l->share->memory->awaited, RMD_RELAXED);
+}
+
+/* Takes the answers of the worker that has the task, and, unless it is over, looks on from there.
+ * What it held before is given up. */
+static void look_closely(look *l, bool go_on, bool sleepy)
+{
+    rmdi_process_task *task = l->task;
     rmdi_processes *pool = task->pool;
+    rmdi_process *process = l->process;
+    rmdi_ring_share *before = l->share;
     rmdi_link ended;
     rmdi_list_init(&ended);
-    *l = (look){ 0 };
     rmdi_lock_enter(&pool->lock);
+    stop_sleeping(l);
+    *l = (look){ .task = task };
+    if (before && process->share == before && process != task->process)
+        rmdi_process_collect(process, &ended); /* the task has gone elsewhere */
     if (task->process)
         rmdi_process_collect(task->process, &ended);
-    if (task->process) {
-        rmdi_process *process = task->process;
-        l->share = process->share;
-        l->slot = task->slot;
-        rmd_atomic_add(&l->share->refs, 1, RMD_RELAXED);
-        if (sleepy && !rmdi_ring_await(&process->ring, RMDI_AWAITED_BY_THREAD))
-            l->awaited = rmd_atomic_load(&l->share->memory->awaited, RMD_RELAXED);
-    }
+    if (go_on && task->process)
+        begin_looking(l, sleepy);
     rmdi_lock_release(&pool->lock);
+    if (before)
+        drop_share(before);
     rmdi_processes_publish(pool, &ended);
 }
 
@@ -189,29 +208,48 @@ static bool is_over(const rmdi_waiter *waiter)
     return rmd_atomic_load(&waiter->state, RMD_RELAXED);
 }
 
-static int sleep_once(rmdi_process_task *task, rmdi_waiter *waiter, rmd_deadline deadline,
-                      bool *spin)
+/* The slot's line is written when the task is done: looking at it costs next to nothing. */
+static bool is_done_while_we_look(const look *l, const rmdi_waiter *waiter)
 {
-    look l;
-    int err = 0;
-    look_closely(task, &l, !*spin);
-    if (!l.share)
-        return is_over(waiter) ? 0 : rmdi_park(&waiter->state, 0, deadline);
-    if (*spin)
-        is_done_while_we_look(l.share, l.slot);
-    else if (l.awaited && !is_over(waiter))
-        err = rmdi_park_either(&waiter->state, 0, &l.share->memory->awaited, l.awaited, deadline);
-    *spin = false;
-    drop_share(l.share);
-    return err;
+    RMD_STATIC rmdi_spin spin;
+    const rmd_atomic(uint32_t) *state = &l->share->memory->slots[l->slot].state;
+    bool done = false;
+    rmdi_spin_doubt(&spin, 8);
+    for (rmdi_spin_time time = rmdi_spin_for_ns(&spin, awake_ns);
+         !done && rmdi_spin_goes_on(&time);)
+        done = rmd_atomic_load(state, RMD_RELAXED) == RMDI_RING_DONE || is_over(waiter);
+    rmdi_spin_learn(&spin, done);
+    return done;
+}
+
+static int sleep_once(look *l, rmdi_waiter *waiter, rmd_deadline deadline)
+{
+    look_closely(l, true, true);
+    if (is_over(waiter))
+        return 0;
+    if (!l->share)
+        return rmdi_park(&waiter->state, 0, deadline);
+    if (!l->is_quiet)
+        return 0;
+    return rmdi_park_either(&waiter->state, 0, &l->share->memory->awaited, l->awaited, deadline);
 }
 
 static int sleep_for(rmd_future *future, rmdi_waiter *waiter, rmd_deadline deadline)
 {
-    bool spin = true;
+    look l = { .task = rmdi_process_task_of(future) };
+    rmdi_processes *pool = l.task->pool;
+    int64_t last = rmd_atomic_load(&pool->waited_ns, RMD_RELAXED);
+    if (rmdi_clock_monotonic_ns() - last < just_now_ns) {
+        look_closely(&l, true, false);
+        if (l.share && !is_over(waiter))
+            is_done_while_we_look(&l, waiter);
+    }
     int err = 0;
     while (!is_over(waiter) && err == 0)
-        err = sleep_once(rmdi_process_task_of(future), waiter, deadline, &spin);
+        err = sleep_once(&l, waiter, deadline);
+    if (l.share) /* what was told to us must not be lost */
+        look_closely(&l, false, false);
+    rmd_atomic_store(&pool->waited_ns, rmdi_clock_monotonic_ns(), RMD_RELAXED);
     return is_over(waiter) ? 0 : err;
 }
 

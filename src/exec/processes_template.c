@@ -7,6 +7,7 @@
 #include "exec/environment.h"
 #include "exec/guard.h"
 #include "exec/processes.h"
+#include "exec/shared.h"
 #include "port/fd.h"
 #include "port/memory.h"
 #include "port/pidfd.h"
@@ -70,6 +71,9 @@ int rmdi_setup_open(rmdi_processes *pool, const rmd_pool_options *options)
     rmdi_buffer data = { 0 };
     rmdi_template_setup setup = { .version = RMDI_VERSION,
                                   .owner = getpid(),
+                                  .shared_bytes = pool->shared ? rmdi_shared_bytes(pool->shared)
+                                                               : 0,
+                                  .shared_id = pool->shared ? rmdi_shared_id(pool->shared) : 0,
                                   .tasks_max = options->tasks_max,
                                   .resident_max = options->resident_bytes_max,
                                   .address_max = options->address_bytes_max };
@@ -118,7 +122,13 @@ static int spawn(rmdi_processes *pool, int socket, int null)
     char **env = make_environment(pool, pool->template_number, mark, sizeof mark);
     if (!env)
         return rmdi_fail_memory();
-    int fds[] = { null, STDOUT_FILENO, STDERR_FILENO, socket, pool->setup_fd, pool->bell };
+    int fds[] = { null,
+                  STDOUT_FILENO,
+                  STDERR_FILENO,
+                  socket,
+                  pool->setup_fd,
+                  pool->bell,
+                  pool->shared ? rmdi_shared_fd(pool->shared) : -1 };
     if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
         fds[1] = null;
     if (fcntl(STDERR_FILENO, F_GETFD) < 0)
@@ -127,7 +137,7 @@ static int spawn(rmdi_processes *pool, int socket, int null)
                          .argv = argv,
                          .envp = env,
                          .fds = fds,
-                         .fds_len = 6 };
+                         .fds_len = 7 };
     rmdi_spawned child;
     int err = rmdi_spawn_program(&order, &child);
     rmdi_free(env);

@@ -40,9 +40,12 @@ static int open_share(rmdi_process *process)
         return rmdi_fail_errno(err, "memory shared with a worker");
     }
     rmd_atomic_init(&share->refs, 1);
+    share->sleepers = 0;
     share->memory = memory;
+    rmdi_lock_enter(&process->pool->lock);
     process->share = share;
     rmdi_ring_init(&process->ring, memory);
+    rmdi_lock_release(&process->pool->lock);
     return 0;
 }
 

@@ -8,7 +8,10 @@
 #include <remuda/error.h>
 #include <string.h>
 
-enum { LINE = 64, FOR_TASK = 1, FOR_ROOM = 2, LOOKS = 64 };
+enum { LINE = 64, FOR_TASK = 1, FOR_ROOM = 2 };
+
+/* How long a worker stays awake when there is nothing to do. */
+static const int64_t awake_ns = 50 * 1000;
 
 _Static_assert((RMDI_RING_SLOTS & (RMDI_RING_SLOTS - 1)) == 0, "indexes overflow");
 _Static_assert(sizeof(rmdi_ring_slot) == LINE, "a slot is one line");
@@ -233,6 +236,12 @@ bool rmdi_ring_await(rmdi_ring *ring, uint32_t who)
     return rmdi_ring_has_answer(ring);
 }
 
+void rmdi_ring_await_no_more(rmdi_ring_memory *memory)
+{
+    rmd_atomic_and(&memory->awaited, ~(uint32_t)RMDI_AWAITED_BY_THREAD, RMD_RELAXED);
+    rmd_fence(RMD_SEQ_CST); /* before the look that follows: see the head of ring.h */
+}
+
 void rmdi_ring_quit(rmdi_ring *ring)
 {
     rmd_atomic_store(&ring->memory->quit, 1, RMD_RELAXED);
@@ -307,24 +316,45 @@ static void await_room(rmdi_ring_end *end, size_t size, uint32_t *at)
     }
 }
 
-void rmdi_ring_wake_threads(rmdi_ring_memory *memory)
+size_t rmdi_ring_offer(rmdi_ring_end *end, char **space)
+{
+    const rmdi_room *room = &end->room;
+    take_back_room(end);
+    uint32_t at = room->used ? room->next : 0;
+    uint32_t to = !room->used ? RMDI_RING_ROOM : at <= room->first ? room->first : RMDI_RING_KEPT;
+    uint32_t size = to > at ? to - at : 0;
+    if (room->used && at > room->first && room->first > size) {
+        at = 0; /* there is more at the beginning */
+        size = room->first;
+    }
+    *space = (char *)end->memory->out + at;
+    end->offered = at;
+    end->offered_size = size;
+    return size;
+}
+
+bool rmdi_ring_wake_threads(rmdi_ring_memory *memory)
 {
     rmd_fence(RMD_SEQ_CST); /* see the head of ring.h */
-    if (!(rmd_atomic_load(&memory->awaited, RMD_RELAXED) & RMDI_AWAITED_BY_THREAD))
-        return;
-    rmd_atomic_and(&memory->awaited, ~(uint32_t)RMDI_AWAITED_BY_THREAD, RMD_RELAXED);
+    if (!(rmd_atomic_load(&memory->awaited, RMD_RELAXED) & RMDI_AWAITED_BY_THREAD) ||
+        !(rmd_atomic_and(&memory->awaited, ~(uint32_t)RMDI_AWAITED_BY_THREAD, RMD_RELAXED) &
+          RMDI_AWAITED_BY_THREAD))
+        return false;
     rmdi_unpark_shared(&memory->awaited, INT_MAX);
+    return true;
 }
 
 int rmdi_ring_finish(rmdi_ring_end *end, int error, rmd_bytes result)
 {
     rmdi_ring_memory *memory = end->memory;
     size_t size = rounded(result.len);
-    uint32_t at;
+    uint32_t at = end->offered;
     if (size > RMDI_RING_ROOM)
         return RMD_E2BIG;
-    if (!find_room(end, size, &at))
+    bool is_there = end->offered_size >= size && result.data == memory->out + at;
+    if (!is_there && !find_room(end, size, &at))
         await_room(end, size, &at);
+    end->offered_size = 0;
     unsigned index = slot_of(end->cursor++);
     rmdi_ring_slot *slot = &memory->slots[index];
     use(&end->room, at, size);
@@ -332,12 +362,13 @@ int rmdi_ring_finish(rmdi_ring_end *end, int error, rmd_bytes result)
     end->has_piece[index] = true;
     RMD_PLAIN_WRITES(slot, sizeof *slot);
     slot->out_at = at;
-    slot->out_len = copy_in(memory->out + at, result.data, result.len);
+    slot->out_len = is_there ? (uint32_t)result.len
+                             : copy_in(memory->out + at, result.data, result.len);
     slot->error = error;
     /* Release: of the answer. */
     rmd_atomic_store(&slot->state, RMDI_RING_DONE, RMD_RELEASE);
-    end->untold = true;
-    rmdi_ring_wake_threads(memory);
+    end->woke = rmdi_ring_wake_threads(memory);
+    end->untold = !end->woke;
     return 0;
 }
 
@@ -378,10 +409,9 @@ static bool comes_while_we_look(const rmdi_ring_end *end)
 {
     RMD_STATIC rmdi_spin spin;
     bool found = false;
-    for (unsigned looks = rmdi_spin_looks(&spin) * LOOKS; looks > 0 && !found; looks--) {
-        rmdi_spin_for(1);
+    for (rmdi_spin_time time = rmdi_spin_for_ns(&spin, awake_ns);
+         !found && rmdi_spin_goes_on(&time);)
         found = has_next(end);
-    }
     rmdi_spin_learn(&spin, found);
     return found;
 }
@@ -389,7 +419,8 @@ static bool comes_while_we_look(const rmdi_ring_end *end)
 bool rmdi_ring_wait(rmdi_ring_end *end, void (*idle)(void *ctx))
 {
     rmdi_ring_memory *memory = end->memory;
-    if (has_next(end) || comes_while_we_look(end))
+    /* Whom we had to wake is to run now, perhaps on this processor. */
+    if (has_next(end) || (!end->woke && comes_while_we_look(end)))
         return true;
     if (end->oldest != end->cursor && is_in_use(end, end->cursor - 1))
         rmdi_ring_tell(end, false); /* nobody has taken our last answer yet */

@@ -173,9 +173,12 @@ bool rmdi_ring_has_answer(const rmdi_ring *ring);
 
 /* Says that somebody is about to sleep until something is done; true: it is already. */
 bool rmdi_ring_await(rmdi_ring *ring, uint32_t who);
+/* No thread sleeps any more. Look for answers once more: the worker may have told one, and so
+ * nobody else, of its last. */
+void rmdi_ring_await_no_more(rmdi_ring_memory *memory);
 
-/* Wakes the threads that sleep on `awaited`: the worker will not do so any more. */
-void rmdi_ring_wake_threads(rmdi_ring_memory *memory);
+/* Wakes the threads that sleep on `awaited`. False: there are none. */
+bool rmdi_ring_wake_threads(rmdi_ring_memory *memory);
 
 /* The worker shall end when it has nothing to do. */
 void rmdi_ring_quit(rmdi_ring *ring);
@@ -188,7 +191,9 @@ typedef struct rmdi_ring_end {
     rmdi_room room;
     uint32_t places[RMDI_RING_SLOTS]; /* of the results */
     bool has_piece[RMDI_RING_SLOTS];
-    bool untold; /* something was done since the keeper was told last */
+    uint32_t offered, offered_size; /* rmdi_ring_offer() */
+    bool untold;                    /* something was done since the keeper was told last */
+    bool woke;                      /* the last answer has woken a thread */
     void (*ring_bell)(void *ctx);
     void *ctx;
 } rmdi_ring_end;
@@ -199,8 +204,14 @@ void rmdi_ring_end_init(rmdi_ring_end *end, rmdi_ring_memory *memory, void (*rin
 /* The next task, which has begun with this; NULL: there is none. */
 rmdi_ring_slot *rmdi_ring_claim(rmdi_ring_end *end);
 
+/* Room for a result that is to be made there, and of which it is not known yet how large it will
+ * be: *space, and its size, may be 0. Until the next answer, which takes it if its result lies
+ * there. */
+size_t rmdi_ring_offer(rmdi_ring_end *end, char **space);
+
 /* Its answer: error 0 and a result, or an error and what it says; result is copied. It may have to
- * wait until the owner has taken older ones. Threads that wait for it are told. RMD_E2BIG: there is
+ * wait until the owner has taken older ones. Threads that wait for it are told, and then the keeper
+ * need not be: they take all that is done. RMD_E2BIG: there is
  * no room for that, and another answer is to be given. */
 int rmdi_ring_finish(rmdi_ring_end *end, int error, rmd_bytes result);
 

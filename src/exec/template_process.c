@@ -5,6 +5,7 @@
 #include "config.h"
 #include "exec/attempt_id.h"
 #include "exec/call.h"
+#include "exec/shared.h"
 #include "exec/template_setup.h"
 #include "port/fd.h"
 #include "port/memory.h"
@@ -88,6 +89,16 @@ static char *find_mark(void)
     char *mark = getenv(RMDI_ATTEMPT_ID_NAME);
     size_t len = mark ? strlen(mark) : 0;
     return len > RMDI_NUMBER_DIGITS ? mark + len - RMDI_NUMBER_DIGITS : NULL;
+}
+
+static void map_shared(void)
+{
+    const rmdi_template_setup *setup = me.setup;
+    if (!setup->shared_bytes)
+        return;
+    int err = rmdi_shared_adopt(RMDI_TEMPLATE_SHARED, setup->shared_bytes, setup->shared_id);
+    if (err < 0)
+        fail(err);
 }
 
 static void preload(void)
@@ -247,6 +258,7 @@ _Noreturn void rmdi_template_process(void)
     me.mark = find_mark(); /* before anything can change the environment */
     map_setup();
     move_bell();
+    map_shared();
     preload();
     watch();
     tell(&ready, NULL, 0);

@@ -19,6 +19,7 @@ enum {
     RMDI_TEMPLATE_SOCKET = 3, /* descriptors in the template */
     RMDI_TEMPLATE_SETUP = 4,
     RMDI_TEMPLATE_BELL = 5,
+    RMDI_TEMPLATE_SHARED = 6, /* if there is any */
 
     RMDI_FUNCTION_NAME_MAX = 129,
     RMDI_POOL_NAME_MAX = 48,
@@ -38,7 +39,7 @@ typedef struct rmdi_template_setup {
     char pool[RMDI_POOL_NAME_MAX];
     rmdi_setup_call preload, initializer;
     uint64_t tasks_max, resident_max, address_max; /* of a worker; 0: no limit */
-    uint64_t bytes;                                /* all of it */
+    uint64_t shared_bytes, shared_id;              /* 0: nothing is shared */
     unsigned char data[];
 } rmdi_template_setup;
 

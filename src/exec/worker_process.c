@@ -27,7 +27,7 @@ static struct {
     const rmdi_template_setup *setup;
     int bell;
     rmdi_ring_end ring;
-    rmdi_buffer result;
+    rmdi_buffer result; /* of the task that runs; lent by the ring, as long as there is room */
     uint64_t tasks;
     rmd_future future; /* of the task that runs: it has a number and a name, and nothing else */
     const char *task;  /* that name */
@@ -142,6 +142,15 @@ static int call(const rmdi_ring_slot *slot, const char *function, rmd_bytes argu
     return err;
 }
 
+static void borrow_room(void)
+{
+    rmdi_buffer_free(&me.result);
+    char *space;
+    size_t size = rmdi_ring_offer(&me.ring, &space);
+    if (size)
+        me.result = (rmdi_buffer){ .data = space, .capacity = size, .lent = true };
+}
+
 static void answer(int err)
 {
     const char *detail = rmd_error_detail();
@@ -160,6 +169,7 @@ static void run(rmdi_ring_slot *slot)
     if (slot->timed)
         rmd_atomic_store(&slot->begun_ns, rmdi_clock_monotonic_ns(), RMD_RELAXED);
     rmdi_ring_tell_begun(&me.ring, slot->timed); /* and of what was done: this may take long */
+    borrow_room();
     answer(call(slot, function, (rmd_bytes){ function + texts, slot->in_len - texts }));
     me.tasks++;
 }

@@ -14,6 +14,7 @@ struct rmdi_frame;
 struct rmdi_sleeper;
 struct rmdi_turn;
 struct rmdi_values;
+struct rmdi_waiter;
 struct rmdi_worker;
 
 /* Pointers only: see self.c. */
@@ -24,7 +25,8 @@ typedef struct rmdi_self {
     const rmd_binding *context;   /* borrowed; the innermost; NULL: nothing is bound */
     struct rmdi_values *values;   /* its own: see local_value.h; NULL: it has none */
     struct rmdi_frame *frame; /* of the task that runs here: see exec/frame.h; NULL: none does */
-    struct rmdi_turn *turn;   /* what is to be done when one hook is through: see exec/future.c */
+    const struct rmdi_waiter *awake; /* its waiter, while it does what may fire that; else NULL */
+    struct rmdi_turn *turn; /* what is to be done when one hook is through: see exec/future.c */
 } rmdi_self;
 
 /* The calling thread's present one; never NULL. */
