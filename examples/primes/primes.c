@@ -3,7 +3,7 @@
  * depends on how many workers there are, and on how many integers; submitted one by one, each
  * waited for before the next (synchronous), or all at once (asynchronous).
  *
- *     example-primes TABLE SVG [INTEGERS]
+ *     example-primes TABLE SVG [INTEGERS [threads|processes]]
  *
  * Nothing is printed while the time is measured. */
 #include "chart.h"
@@ -30,6 +30,8 @@ static int set_up(void *arg)
     return 0;
 }
 
+static const char *workers_are = "threads";
+
 static void measure(FILE *table, panel *p, int workers, int count)
 {
     char kind[32];
@@ -37,8 +39,8 @@ static void measure(FILE *table, panel *p, int workers, int count)
     rmd_pool *pool;
     rmd_pool_options options = { .size = sizeof options,
                                  .queue_max = INTEGERS_MAX,
-                                 .start = set_up };
-    snprintf(kind, sizeof kind, "threads:%d", workers);
+                                 .start = *workers_are == 't' ? set_up : NULL };
+    snprintf(kind, sizeof kind, "%s:%d", workers_are, workers);
     must(rmd_pool_open(&pool, kind, &options, RMD_FOREVER), "open");
     for (int way = 0; way < 2; way++) {
         double before = now_ms();
@@ -55,15 +57,18 @@ static void measure(FILE *table, panel *p, int workers, int count)
 
 int main(int argc, char **argv)
 {
+    open_farm();
+    rmd_start(&argc, &argv); /* worker processes go to work here */
     int count = argc > 3 ? atoi(argv[3]) : INTEGERS_DEFAULT;
     FILE *table = argc > 2 ? fopen(argv[1], "w") : NULL;
+    workers_are = argc > 4 ? argv[4] : workers_are;
     if (!table || count < 8 || count > INTEGERS_MAX) {
-        fprintf(stderr, "usage: %s TABLE SVG [INTEGERS], from 8 to %d\n", argv[0], INTEGERS_MAX);
+        fprintf(stderr, "usage: %s TABLE SVG [INTEGERS [threads|processes]], from 8 to %d\n",
+                argv[0], INTEGERS_MAX);
         return 2;
     }
     panel panels[2] = { { .title = "Time against workers", .x_title = "workers" },
                         { .title = "Time against integers", .x_title = "integers" } };
-    open_farm();
     fprintf(table, "workers integers primes synchronous_ms asynchronous_ms\n");
     for (int i = 0; i < ROWS; i++) {
         panels[0].x[i] = 1 << i;

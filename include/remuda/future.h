@@ -29,8 +29,8 @@ RMD_BEGIN
 typedef struct rmd_future rmd_future;
 typedef struct rmd_executor rmd_executor;
 
-/* What became of a command, in its last attempt. Times are on the monotonic clock
- * (0: that did not happen). Later versions add fields at the end. */
+/* What became of a command, or of a worker process, in the last attempt. Times are on the monotonic
+ * clock (0: that did not happen). Later versions add fields at the end. */
 typedef struct rmd_exit {
     rmd_outcome outcome;
     int error;          /* 0, or why it is not OK: RMD_EEXIT, RMD_ESIGNAL, … */
@@ -130,8 +130,10 @@ RMD_API int rmd_future_failure(const rmd_future *future, rmd_failure *failure);
 /* The same, as it is: *value is borrowed until the future is freed. */
 RMD_API int rmd_future_value(const rmd_future *future, const rmd_value **value);
 
-/* The account of an ended command, borrowed until the future is freed. RMD_EBUSY when
- * it has not ended; RMD_ENOTSUP: it is none of a command. Never blocks. */
+/* The account of an ended command, or of a task that is LOST because its worker process has ended
+ * in it (of that: outcome, error, detail, status, signal, attempts, pid, ended_ns, usage, err_bytes
+ * and err_tail); borrowed until the future is freed. RMD_EBUSY when it has not ended; RMD_ENOTSUP:
+ * it is none of these. Never blocks. */
 RMD_API int rmd_future_exit(const rmd_future *future, const rmd_exit **exit);
 
 /* Reads captured output (RMD_STDOUT or RMD_STDERR) of an ended command: up to len bytes

@@ -3,6 +3,7 @@
 /* Pools: workers behind one interface. Kinds so far:
  *
  *   threads     functions of this program, by name (rmd_pool_call) or by pointer (task.h)
+ *   processes   functions by name, in worker processes
  *   programs    each task is an external program of its own (rmd_pool_exec)
  *
  *     rmd_pool *pool;
@@ -11,6 +12,23 @@
  *     ...
  *     err = rmd_pool_drain(pool, RMD_FOREVER);
  *     err = rmd_pool_free(pool);
+ *
+ * Processes. Whatever a function does to its process, it does to its own task alone: a worker that
+ * crashes, exits or is killed ends the task that ran in it, as LOST, or that is tried again
+ * (rmd_limits.crashes_max); the tasks behind it go to others, and another worker takes its place.
+ * rmd_future_exit() of a task that is LOST tells how: signal or status, usage, the last that it has
+ * written to stderr (which also goes to the stderr of this program). A task that runs is ended at
+ * its limit or when it is cancelled, by the signals of its kill ladder, with all processes that it
+ * has started; the outcome is told when they are gone. A child that a task leaves behind ends with
+ * its worker.
+ *
+ * The workers are forked from a template process: the program itself, started anew, in which
+ * rmd_start() (start.h) never returns; so it has none of the caller's threads, locks and memory.
+ * Functions are to be added before that call. Descriptors 0 to 2 are as here, but for stdin, which
+ * is empty; all others are closed. When the workers of a pool die again and again (5 times within
+ * 10 s) and no task is done in between, no more are started: what is queued ends LOST with
+ * RMD_EHALTED, which says why, and so does what is submitted, until rmd_pool_resume(). A task that
+ * has its worker die does not count for that, when that is its end: so it cannot halt a pool.
  *
  * All calls may be made from any thread. In a process made by fork() from the one that opened the
  * pool they answer RMD_EFORKED. The library installs no signal handler; pools of programs need
@@ -53,15 +71,18 @@ typedef struct rmd_pool_options {
     size_t stack_bytes;      /* of each worker; reserved, not taken; 0: 64 MiB; at least
                               * 128 KiB, at most 1 TiB */
     /* processes: */
-    const char *program; /* that is executed to be the workers: one whose main() adds functions
-                              * and calls rmd_start(). NULL: the calling program itself */
-    const char *preload; /* a function of the table, called once, before workers are forked:
-                              * what it loads they share. NULL: nothing to do */
+    const char *program; /* that is executed to be the workers: one whose main() adds functions and
+                          * calls rmd_start(). NULL: the calling program itself */
+    const char *preload; /* a function of the table, called once, before workers are forked: what it
+                          * loads they share. NULL: nothing to do */
     rmd_args preload_args;
     const char *initializer; /* the same, called in each worker before its first task; if it fails
                               * the pool does not open, with that error */
     rmd_args initializer_args;
-    uint64_t tasks_max;          /* after so many a worker is replaced by a fresh one; 0: never */
+    unsigned chunk;     /* so many tasks are at a worker at most: the one that runs, and those
+                         * behind it, so that it has the next at hand. They are not bound to it: a
+                         * worker without work gets some of them. At most 64; 0: 32 */
+    uint64_t tasks_max; /* after so many a worker is replaced by a fresh one; 0: never */
     uint64_t resident_bytes_max; /* the same when it has more memory than that, after a task */
     uint64_t address_bytes_max;  /* RLIMIT_AS of each: malloc() fails beyond; 0: no limit */
     /* programs: */
@@ -73,15 +94,17 @@ typedef struct rmd_pool_options {
     const char *temporary_dir; /* for that file; NULL: $TMPDIR, else /tmp */
 } rmd_pool_options;
 
-/* Opens a pool. kind is `kind[:N][?key=value&…]`; N workers, by default as many as there
- * are usable processors (affinity and cgroup quota). Keys: queue (queue_max). Options
- * may be NULL; they are copied. Errors: RMD_EINVAL naming the part of kind that is not
- * understood, or an option that this kind has no use for; RMD_EGUARD (see rmd_start), RMD_ENOMEM,
- * RMD_EMFILE, RMD_EAGAIN; *pool is untouched then. The deadline is for kinds that must reach others
- * first, and for `start`, and then gives RMD_ETIMEDOUT (or RMD_ECANCELED, when the thread's stop
- * token fires); but a `start` that has begun is waited for. As long as a pool of programs is open,
- * leave SIGCHLD as it is, and do not wait for any child (waitpid(-1, …)): the ends of the programs
- * are the pool's. */
+/* Opens a pool. kind is `kind[:N][?key=value&…]`; N workers, by default as many as there are usable
+ * processors (affinity and cgroup quota). Keys: queue (queue_max); of processes also chunk. Options
+ * may be NULL; they are copied. Errors: RMD_EINVAL naming the part of kind that is not understood,
+ * or an option that this kind has no use for; RMD_EGUARD (see rmd_start), RMD_ENOMEM, RMD_EMFILE,
+ * RMD_EAGAIN; of processes RMD_EWORKER (they cannot be started), RMD_EPRELOAD (a thread runs in the
+ * template, and a fork would not have it: start it in the initializer), and those of preload and
+ * initializer; *pool is untouched then. The deadline is for kinds that must reach others first, for
+ * worker processes that are to be ready, and for `start`, and then gives RMD_ETIMEDOUT (or
+ * RMD_ECANCELED, when the thread's stop token fires); but a `start` that has begun is waited for.
+ * As long as a pool of programs or processes is open, leave SIGCHLD as it is, and do not wait for
+ * any child (waitpid(-1, …)): the ends of these are the pool's. */
 RMD_API int rmd_pool_open(rmd_pool **pool, const char *kind, const rmd_pool_options *options,
                           rmd_deadline deadline) RMD_NODISCARD;
 
@@ -92,7 +115,8 @@ RMD_API int rmd_pool_open(rmd_pool **pool, const char *kind, const rmd_pool_opti
  * rmd_submit() (task.h), may be NULL. *future gets the handle, to be freed by the caller; future
  * may be NULL when nobody wants it. Errors, with *future untouched: RMD_ENOENT (no such function),
  * RMD_EINVAL (arguments that cannot be encoded), RMD_E2BIG, RMD_ENOTSUP (this kind calls no
- * functions), and those of rmd_submit(). Blocks while the queue is full. */
+ * functions), and those of rmd_submit(); of processes also RMD_EHALTED. Blocks while the queue is
+ * full. */
 RMD_API int rmd_pool_call(rmd_pool *pool, rmd_future **future, const char *function, rmd_args args,
                           const rmd_task_options *options) RMD_NODISCARD;
 
@@ -128,8 +152,9 @@ RMD_API int rmd_pool_abort(rmd_pool *pool, rmd_deadline deadline);
 /* Cancels what waits (queued_only) or everything; does not wait. Never blocks. */
 RMD_API int rmd_pool_cancel(rmd_pool *pool, bool queued_only);
 
-/* Stops every running program (SIGSTOP to its group), starts nothing, and holds the
- * limits' clocks; resume continues all. For Ctrl-Z. RMD_ENOTSUP on threads. Never blocks. */
+/* Stops every running program, or worker process (SIGSTOP to its group), starts nothing, and holds
+ * the limits' clocks; resume continues all, also a pool that has halted. For Ctrl-Z. RMD_ENOTSUP on
+ * threads. Never blocks. */
 RMD_API int rmd_pool_suspend(rmd_pool *pool);
 RMD_API int rmd_pool_resume(rmd_pool *pool);
 
@@ -140,8 +165,8 @@ RMD_API int rmd_pool_census(rmd_pool *pool, rmd_census *census);
  * nobody asked for, before its future was freed or so far: with what it was, borrowed for the call.
  * A failure that has ended a task of rmd_then(), too, is that one's from then on: so that of a
  * chain is told once, of its last task, if nobody asked for that one's. The oldest 64 are kept;
- * *more (unless NULL) is how many there are besides. Tasks of a group are not among them. So far on
- * threads only; RMD_ENOTSUP elsewhere. Never blocks, but for what fn does. */
+ * *more (unless NULL) is how many there are besides. Tasks of a group are not among them.
+ * RMD_ENOTSUP on programs. Never blocks, but for what fn does. */
 RMD_API int rmd_pool_overlooked(rmd_pool *pool, void (*fn)(void *ctx, const rmd_failure *failure),
                                 void *ctx, uint64_t *more);
 
@@ -149,7 +174,7 @@ typedef struct rmd_statistics {
     unsigned workers;    /* as opened */
     unsigned spares;     /* more, that were started in the place of those that waited */
     unsigned blocked;    /* workers that wait now, inside a task */
-    uint64_t stolen;     /* tasks that a worker took from another one's */
+    uint64_t stolen;     /* tasks that a worker took, or was given, of another one's */
     uint64_t helped;     /* run by a thread that waited for them */
     uint64_t in_place;   /* run by their submitter, as the queue was full */
     uint64_t parked;     /* how often a worker went to sleep */

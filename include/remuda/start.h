@@ -10,11 +10,14 @@ RMD_BEGIN
 
 /* Call it first in main(), before threads are started. In an ordinary start it only
  * notes that it was called and returns 0. When Remuda itself has started the program
- * anew as a helper process (the guard, which ends programs whose owner was killed), it
- * does that work and never returns. It starts nothing itself.
+ * anew as a helper process, it does that work and never returns: as the guard, which ends programs
+ * and workers whose owner was killed, or as the template of which the workers of a processes pool
+ * are forked (pool.h); so functions that they are to have are added before. It starts nothing
+ * itself.
  *
  * A program that cannot call it needs the installed helper `remuda-guard`; when neither
- * is there, opening a programs pool fails with RMD_EGUARD. argc and argv are borrowed for the
+ * is there, opening a programs pool fails with RMD_EGUARD. For a processes pool it names another
+ * program as its worker (rmd_pool_options.program). argc and argv are borrowed for the
  * call and left as they are; there is no error to look for. Never blocks. */
 RMD_API int rmd_start(int *argc, char ***argv);
 

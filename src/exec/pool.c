@@ -40,17 +40,24 @@ static bool read_number(const char **text, unsigned long max, unsigned *number)
     return true;
 }
 
-static int read_key(const char **text, rmdi_pool_request *request)
+/* `queue=N`, `chunk=N`. */
+static int read_key(const char **text, const rmdi_pool_ops *ops, rmdi_pool_request *request)
 {
     const char *key = *text;
     size_t len = strcspn(key, "=&");
-    if (len != 5 || memcmp(key, "queue", 5) != 0)
-        return rmdi_fail(RMD_EINVAL, "pool: unknown key \"%.*s\"; known: queue", (int)len, key);
+    bool queue = len == 5 && memcmp(key, "queue", 5) == 0;
+    bool chunk = len == 5 && memcmp(key, "chunk", 5) == 0 && ops == &rmdi_processes_ops;
+    if (!queue && !chunk)
+        return rmdi_fail(RMD_EINVAL, "pool: unknown key \"%.*s\"; known: queue%s", (int)len, key,
+                         ops == &rmdi_processes_ops ? ", chunk" : "");
     *text = key + len;
     if (**text == '=')
         ++*text;
-    if (!read_number(text, UINT32_MAX, &request->options.queue_max) || (**text && **text != '&'))
-        return rmdi_fail(RMD_EINVAL, "pool: queue=N takes a whole number from 1 in \"%s\"", key);
+    if (!read_number(text, queue ? UINT32_MAX : RMDI_CHUNK_MAX,
+                     queue ? &request->options.queue_max : &request->options.chunk) ||
+        (**text && **text != '&'))
+        return rmdi_fail(RMD_EINVAL, "pool: %.*s=N takes a whole number from 1%s in \"%s\"",
+                         (int)len, key, queue ? "" : " to 64", key);
     *text += **text == '&';
     return 0;
 }
@@ -75,7 +82,7 @@ static int read_kind(const char *kind, const rmdi_pool_ops **ops, rmdi_pool_requ
     }
     int err = 0;
     for (text += *text == '?'; *text && err == 0;)
-        err = read_key(&text, request);
+        err = read_key(&text, *ops, request);
     return err;
 }
 
@@ -94,6 +101,7 @@ static int check_use(const rmdi_pool_ops *ops, const rmd_pool_options *options)
         { options->program, "program", { &rmdi_processes_ops } },
         { options->preload, "preload", { &rmdi_processes_ops } },
         { options->initializer, "initializer", { &rmdi_processes_ops } },
+        { options->chunk, "chunk", { &rmdi_processes_ops } },
         { options->tasks_max, "tasks_max", { &rmdi_processes_ops } },
         { options->resident_bytes_max, "resident_bytes_max", { &rmdi_processes_ops } },
         { options->address_bytes_max, "address_bytes_max", { &rmdi_processes_ops } },
@@ -105,6 +113,9 @@ static int check_use(const rmdi_pool_ops *ops, const rmd_pool_options *options)
     for (size_t i = 0; i < sizeof all / sizeof *all && !useless; i++)
         if (all[i].given && all[i].by[0] != ops && all[i].by[1] != ops)
             useless = all[i].name;
+    if (!useless && options->chunk > RMDI_CHUNK_MAX)
+        return rmdi_fail(RMD_EINVAL, "pool options: chunk is %u, the limit is %d", options->chunk,
+                         RMDI_CHUNK_MAX);
     if (!useless)
         return 0;
     return rmdi_fail(RMD_EINVAL, "pool options: a pool of %s has no use for %s", ops->kind,

@@ -5,6 +5,8 @@
 
 #include <remuda/pool.h>
 
+enum { RMDI_CHUNK_MAX = 64 };
+
 /* What rmd_pool_open() was asked for, checked. */
 typedef struct rmdi_pool_request {
     unsigned workers;         /* at least 1 */

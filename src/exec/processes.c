@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { CHUNK_DEFAULT = 32 };
+
 static const char not_in_time[] = "the workers were not ready in time";
 
 /* ---- memory ---- */
@@ -30,7 +32,6 @@ static void free_memory(rmdi_processes *pool)
     rmdi_fd_close(&pool->setup_fd);
     rmdi_timers_free(&pool->timers);
     rmdi_free(pool->setup);
-    rmdi_free(pool->outer_id);
     rmdi_free(pool->program);
     rmdi_free(pool->processes);
     rmdi_free(pool->name);
@@ -95,6 +96,7 @@ static rmdi_processes *new_pool(const rmdi_pool_request *request)
     pool->pool.process = request->process;
     pool->queue_max = options->queue_max;
     pool->shared = options->shared;
+    pool->chunk = options->chunk ? options->chunk : CHUNK_DEFAULT;
     pool->bell = pool->setup_fd = pool->socket = -1;
     rmd_atomic_init(&pool->refs, 1);
     for (int i = 0; i < RMDI_TASK_PRIORITIES; i++)

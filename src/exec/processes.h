@@ -161,8 +161,7 @@ struct rmdi_processes {
     rmd_shared *shared;   /* NULL: none */
     rmdi_template_setup *setup;
     int bell, setup_fd;
-    unsigned queue_max;
-    char *outer_id;
+    unsigned queue_max, chunk;
 
     rmdi_lock lock;
     rmdi_condition place;   /* in the queue may be free, or there will be none: closed */

@@ -28,6 +28,10 @@ void rmdi_process_task_end(rmdi_process_task *task, rmd_outcome outcome, int err
     task->error = error;
     if (outcome != RMD_OUTCOME_OK)
         task->detail = rmdi_failure_take(detail);
+    if (outcome != RMD_OUTCOME_LOST) { /* that of an earlier attempt */
+        rmdi_free(task->exit);
+        task->exit = NULL;
+    }
     rmdi_census_add(&pool->census, outcome);
     if (outcome != RMD_OUTCOME_OK && outcome != RMD_OUTCOME_CANCELLED &&
         !rmdi_future_group(&task->future)) {

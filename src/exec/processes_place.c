@@ -8,10 +8,10 @@
  * or is to be ended. */
 #include "exec/processes.h"
 
-enum {
-    DEPTH = 32,    /* tasks in a ring, of which all but one wait */
-    LOOKED_AT = 8, /* workers that are looked at for a place behind others */
-};
+enum { LOOKED_AT = 8 }; /* workers that are looked at for a place behind others */
+
+_Static_assert((int)RMDI_CHUNK_MAX <= (int)RMDI_RING_SLOTS || (int)RMDI_RING_SLOTS == 2,
+               "there is room for all");
 
 /* ---- the queue ---- */
 
@@ -205,7 +205,7 @@ static rmdi_process *find_room(rmdi_processes *pool)
     for (unsigned i = 0; i < n; i++) {
         rmdi_process *process = &pool->processes[pool->cursor];
         pool->cursor = pool->cursor + 1 < pool->pool.workers ? pool->cursor + 1 : 0;
-        if (is_taking(process) && rmdi_ring_len(&process->ring) < DEPTH &&
+        if (is_taking(process) && rmdi_ring_len(&process->ring) < pool->chunk &&
             (!best || rmdi_ring_len(&process->ring) < rmdi_ring_len(&best->ring)))
             best = process;
     }
