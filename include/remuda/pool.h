@@ -85,10 +85,11 @@ typedef struct rmd_pool_options {
     uint64_t tasks_max; /* after so many a worker is replaced by a fresh one; 0: never */
     uint64_t resident_bytes_max; /* the same when it has more memory than that, after a task */
     uint64_t address_bytes_max;  /* RLIMIT_AS of each: malloc() fails beyond; 0: no limit */
+    /* processes and programs: */
+    rmd_loop *loop; /* borrowed until the pool is freed: the pool lives on this loop, whose thread
+                     * starts what it runs, and runs callbacks. NULL: the pool has a keeper thread
+                     * of its own */
     /* programs: */
-    rmd_loop *loop;            /* borrowed until the pool is freed: the pool lives on this loop,
-                                * whose thread starts programs and runs callbacks. NULL: the
-                                * pool has a keeper thread of its own */
     size_t capture_bytes_max;  /* captured output in memory, all tasks; beyond it goes to an
                                 * unlinked temporary file; 0: 8 MiB */
     const char *temporary_dir; /* for that file; NULL: $TMPDIR, else /tmp */

@@ -30,13 +30,10 @@ static void dispatch(rmdi_programs *pool);
 /* With everything published: runs the callbacks and lets go of the pool's reference. */
 static void conclude(rmdi_task *task)
 {
-    rmdi_programs *pool = task->pool;
+    rmdi_kept *kept = &task->pool->kept;
     rmdi_future_call_back(&task->future);
     rmdi_future_drop(&task->future); /* the pool itself outlives it: drain waits for us */
-    rmdi_lock_enter(&pool->lock);
-    if (--pool->unfinished == 0)
-        rmdi_condition_notify_all(&pool->changed);
-    rmdi_lock_release(&pool->lock);
+    rmdi_kept_finished(kept, 1);
 }
 
 static void fill_account(rmdi_task *task, rmd_exit *account)
@@ -66,7 +63,7 @@ static void end_running(rmdi_task *task)
 {
     rmdi_programs *pool = task->pool;
     fill_account(task, &task->account);
-    rmdi_lock_enter(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
     rmdi_list_remove(&task->link);
     pool->census.running--;
     rmdi_census_add(&pool->census, task->attempt.outcome);
@@ -74,7 +71,7 @@ static void end_running(rmdi_task *task)
     rmdi_task_arm(task);
     const rmd_limits *limits = &task->command.limits;
     pool->timers_needed -= limits->queue_ms_max || limits->run_ms_max || limits->total_ms_max;
-    rmdi_lock_release(&pool->lock);
+    rmdi_lock_release(&pool->kept.lock);
     rmdi_task_publish_end(task);
     conclude(task);
 }
@@ -84,7 +81,7 @@ static void end_running(rmdi_task *task)
 static void end_queued(rmdi_task *task, rmd_outcome outcome, int error, const char *detail)
 {
     rmdi_task_end_queued(task, outcome, error, detail);
-    rmdi_lock_release(&task->pool->lock);
+    rmdi_lock_release(&task->pool->kept.lock);
     rmdi_task_publish_end(task);
     conclude(task);
 }
@@ -124,18 +121,18 @@ static bool try_again(rmdi_task *task)
     bool failed = outcome == RMD_OUTCOME_FAILED || outcome == RMD_OUTCOME_TIMEOUT;
     if (!failed || task->attempts >= task->command.limits.attempts_max)
         return false;
-    rmdi_lock_enter(&pool->lock);
-    bool again = !task->cancel_wanted && rmdi_programs_clock(pool) < task->total_due_ns;
-    rmdi_lock_release(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
+    bool again = !task->cancel_wanted && rmdi_kept_clock(&pool->kept) < task->total_due_ns;
+    rmdi_lock_release(&pool->kept.lock);
     if (!again)
         return false;
     tell_attempt(task); /* while its outputs are still there */
-    rmdi_lock_enter(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
     requeue(task);
     if (task->cancel_wanted) /* meanwhile; releases the lock */
         end_queued(task, RMD_OUTCOME_CANCELLED, RMD_ECANCELED, "cancelled before its next attempt");
     else
-        rmdi_lock_release(&pool->lock);
+        rmdi_lock_release(&pool->kept.lock);
     return true;
 }
 
@@ -174,8 +171,8 @@ static void on_attempt_ended(void *ctx, rmdi_attempt *attempt)
 static rmdi_task *take_task(rmdi_programs *pool)
 {
     rmdi_task *task = NULL;
-    rmdi_lock_enter(&pool->lock);
-    if (!pool->suspended && !pool->starved && pool->census.running < pool->pool.workers &&
+    rmdi_lock_enter(&pool->kept.lock);
+    if (!pool->kept.suspended && !pool->starved && pool->census.running < pool->kept.pool.workers &&
         !rmdi_list_empty(&pool->queue)) {
         task = RMDI_CONTAINER(rmdi_list_take_first(&pool->queue), rmdi_task, link);
         rmdi_list_append(&pool->running, &task->link);
@@ -184,9 +181,9 @@ static rmdi_task *take_task(rmdi_programs *pool)
         task->state = RMDI_TASK_RUNNING;
         rmdi_future_claim(&task->future, false); /* for rmd_future_state() */
         rmdi_task_arm(task);                     /* the limit of its waiting is over */
-        rmdi_condition_notify_all(&pool->place);
+        rmdi_condition_notify_all(&pool->kept.place);
     }
-    rmdi_lock_release(&pool->lock);
+    rmdi_lock_release(&pool->kept.lock);
     return task;
 }
 
@@ -197,14 +194,14 @@ static bool wait_for_better_moment(rmdi_task *task, int err)
     rmdi_programs *pool = task->pool;
     if (err != RMD_EAGAIN && err != RMD_EMFILE && err != RMD_ENOMEM && err != RMD_EFULL)
         return false;
-    rmdi_lock_enter(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
     bool others = pool->census.running > 1 && !task->cancel_wanted;
     if (others) {
         task->attempts--; /* before it is queued: it may not have been started at all yet */
         requeue(task);
         pool->starved = true;
     }
-    rmdi_lock_release(&pool->lock);
+    rmdi_lock_release(&pool->kept.lock);
     return others;
 }
 
@@ -222,21 +219,19 @@ static void start(rmdi_task *task)
     tell_attempt(task);
     if (!task->command.limits.run_ms_max)
         return;
-    rmdi_lock_enter(&pool->lock);
-    task->run_due_ns = rmdi_programs_due(pool, task->command.limits.run_ms_max);
+    rmdi_lock_enter(&pool->kept.lock);
+    task->run_due_ns = rmdi_kept_due(&pool->kept, task->command.limits.run_ms_max);
     rmdi_task_arm(task);
-    rmdi_lock_release(&pool->lock);
+    rmdi_lock_release(&pool->kept.lock);
 }
 
 /* Sets the loop's timer to the nearest limit of all tasks. */
 static void arm_timer(rmdi_programs *pool)
 {
-    rmdi_lock_enter(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
     rmdi_timer *first = rmdi_timers_first(&pool->timers);
-    int64_t at = INT64_MAX;
-    if (first && !pool->suspended && __builtin_add_overflow(first->due_ns, pool->held_ns, &at))
-        at = INT64_MAX;
-    rmdi_lock_release(&pool->lock);
+    int64_t at = first ? rmdi_kept_due_really(&pool->kept, first->due_ns) : INT64_MAX;
+    rmdi_lock_release(&pool->kept.lock);
     rmd_source_set_due(pool->timer, RMD_DEADLINE_AT(at));
 }
 
@@ -259,7 +254,7 @@ static void at_limit(rmdi_task *task, int64_t now)
         return;
     }
     rmdi_timers_disarm(&pool->timers, &task->timer);
-    rmdi_lock_release(&pool->lock);
+    rmdi_lock_release(&pool->kept.lock);
     rmdi_attempt_stop(&task->attempt, RMDI_STOP_TIMEOUT);
 }
 
@@ -269,14 +264,14 @@ static void on_timer(rmd_source *source, unsigned events, void *ctx)
     (void)source;
     (void)events;
     for (;;) {
-        rmdi_lock_enter(&pool->lock);
+        rmdi_lock_enter(&pool->kept.lock);
         rmdi_timer *first = rmdi_timers_first(&pool->timers);
-        int64_t now = rmdi_programs_clock(pool);
-        if (!first || first->due_ns > now || pool->suspended)
+        int64_t now = rmdi_kept_clock(&pool->kept);
+        if (!first || first->due_ns > now || pool->kept.suspended)
             break;
         at_limit(RMDI_CONTAINER(first, rmdi_task, timer), now); /* releases the lock */
     }
-    rmdi_lock_release(&pool->lock);
+    rmdi_lock_release(&pool->kept.lock);
     dispatch(pool);
 }
 
@@ -305,7 +300,7 @@ static void on_sweep(rmd_source *source, unsigned events, void *ctx)
 
 static int open_timer(rmdi_programs *pool, rmd_source **timer, rmd_source_fn *fn)
 {
-    int err = rmd_loop_timer(pool->loop, timer, RMD_FOREVER, 0, fn, pool);
+    int err = rmd_loop_timer(pool->kept.loop, timer, RMD_FOREVER, 0, fn, pool);
     if (err == 0) /* what it serves keeps a run going, not the timer */
         rmd_source_set_background(*timer, true);
     return err;
@@ -314,13 +309,13 @@ static int open_timer(rmdi_programs *pool, rmd_source **timer, rmd_source_fn *fn
 int rmdi_keeper_open(rmdi_programs *pool)
 {
     pool->host.ended = on_attempt_ended;
-    int err = rmdi_loop_ready_later(pool->loop);
+    int err = rmdi_loop_ready_later(pool->kept.loop);
     if (err == 0)
         err = open_timer(pool, &pool->timer, on_timer);
     if (err == 0)
         err = open_timer(pool, &pool->sweep, on_sweep);
     if (err == 0)
-        err = rmdi_guard_watch_open(&pool->guard, pool->loop);
+        err = rmdi_guard_watch_open(&pool->guard, pool->kept.loop);
     if (err < 0) {
         rmd_source_free(pool->timer);
         rmd_source_free(pool->sweep);
@@ -335,66 +330,31 @@ static void leave(rmdi_programs *pool)
     rmd_source_free(pool->timer);
     rmd_source_free(pool->sweep);
     rmdi_guard_watch_close(&pool->guard);
-    rmdi_lock_enter(&pool->lock);
-    pool->gone = true;
-    /* No kick is sent from now on, and one that was must not find a pool that is freed. */
-    rmdi_loop_unsend(pool->loop, &pool->kick);
-    rmdi_condition_notify_all(&pool->changed);
-    rmdi_lock_release(&pool->lock);
-}
-
-void rmdi_keeper_apply_suspension(rmdi_programs *pool)
-{
-    rmdi_lock_enter(&pool->lock);
-    bool stop = pool->suspended;
-    if (stop != pool->stopped) {
-        pool->stopped = stop;
-        int64_t now = rmdi_clock_monotonic_ns();
-        for (rmdi_link *l = pool->running.next; l != &pool->running; l = l->next)
-            rmdi_attempt_signal(&RMDI_CONTAINER(l, rmdi_task, link)->attempt,
-                                stop ? SIGSTOP : SIGCONT);
-        if (stop)
-            pool->stopped_ns = now;
-        else
-            pool->held_ns += now - pool->stopped_ns;
-    }
-    rmdi_lock_release(&pool->lock);
+    rmdi_kept_leave(&pool->kept);
 }
 
 static void stop_cancelled(rmdi_programs *pool)
 {
     /* A stop changes no list: the end of the attempt comes later, from the loop. */
-    rmdi_lock_enter(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
     for (rmdi_link *l = pool->running.next; l != &pool->running; l = l->next) {
         rmdi_task *task = RMDI_CONTAINER(l, rmdi_task, link);
         if (task->cancel_wanted)
             rmdi_attempt_stop(&task->attempt, RMDI_STOP_CANCEL);
     }
-    rmdi_lock_release(&pool->lock);
-}
-
-static rmdi_task *take_to_call(rmdi_programs *pool)
-{
-    rmdi_lock_enter(&pool->lock);
-    rmdi_link *link = rmdi_list_take_first(&pool->to_call);
-    rmdi_task *task = link ? RMDI_CONTAINER(link, rmdi_task, link) : NULL;
-    if (task)
-        task->to_call = false;
-    rmdi_lock_release(&pool->lock);
-    return task;
+    rmdi_lock_release(&pool->kept.lock);
 }
 
 void rmdi_keeper_kick(void *ctx)
 {
     rmdi_programs *pool = ctx;
-    for (rmdi_task *task; (task = take_to_call(pool));)
-        conclude(task);
-    rmdi_keeper_apply_suspension(pool);
+    rmdi_kept_run_callbacks(&pool->kept);
+    rmdi_kept_apply_suspension(&pool->kept);
     stop_cancelled(pool);
     dispatch(pool);
-    rmdi_lock_enter(&pool->lock);
-    bool leaving = pool->quit && !pool->unfinished && !pool->gone;
-    rmdi_lock_release(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
+    bool leaving = pool->kept.quit && !pool->kept.unfinished && !pool->kept.gone;
+    rmdi_lock_release(&pool->kept.lock);
     if (leaving)
         leave(pool);
 }

@@ -105,7 +105,7 @@ static int check_use(const rmdi_pool_ops *ops, const rmd_pool_options *options)
         { options->tasks_max, "tasks_max", { &rmdi_processes_ops } },
         { options->resident_bytes_max, "resident_bytes_max", { &rmdi_processes_ops } },
         { options->address_bytes_max, "address_bytes_max", { &rmdi_processes_ops } },
-        { options->loop, "loop", { &rmdi_programs_ops } },
+        { options->loop, "loop", { &rmdi_programs_ops, &rmdi_processes_ops } },
         { options->capture_bytes_max, "capture_bytes_max", { &rmdi_programs_ops } },
         { options->temporary_dir, "temporary_dir", { &rmdi_programs_ops } },
     };

@@ -27,6 +27,7 @@
 #include "exec/clearing.h"
 #include "exec/future.h"
 #include "exec/guard_watch.h"
+#include "exec/kept.h"
 #include "exec/overlooked.h"
 #include "exec/pool.h"
 #include "exec/template_setup.h"
@@ -73,13 +74,13 @@ typedef struct rmdi_process_task {
     rmdi_buffer arguments;    /* encoded; until the end */
     rmdi_task_limits *limits; /* NULL: none */
     /* guarded by the pool's lock: */
-    rmdi_link link;        /* in a queue, or among those that have ended, or in to_call */
+    rmdi_link link; /* in a queue, or among those that have ended */
+    rmdi_kept_call call;
     rmdi_process *process; /* in whose ring it is */
     unsigned slot;         /* there */
     unsigned attempts, crashes;
     uint8_t placed;   /* rmdi_placed */
     uint8_t priority; /* 0 is the lowest */
-    bool to_call;     /* link is in to_call */
     bool told;        /* to stop, by somebody */
     /* written before the end, then constant: */
     uint8_t outcome;
@@ -152,20 +153,13 @@ struct rmdi_process {
 /* ---- the pool ---- */
 
 struct rmdi_processes {
-    rmd_pool pool;             /* first */
-    rmd_atomic(uint32_t) refs; /* the user's, and one for each future */
-    rmd_loop *loop;
-    rmdi_thread keeper;
-    rmd_atomic(uintptr_t) keeper_id;
+    rmdi_kept kept;       /* first */
     char *name, *program; /* program: NULL: this one */
     rmd_shared *shared;   /* NULL: none */
     rmdi_template_setup *setup;
     int bell, setup_fd;
     unsigned queue_max, chunk;
 
-    rmdi_lock lock;
-    rmdi_condition place;   /* in the queue may be free, or there will be none: closed */
-    rmdi_condition changed; /* everything has ended, or a worker is ready, or the keeper has gone */
     /* guarded by the lock: */
     rmdi_link queue[RMDI_TASK_PRIORITIES];
     unsigned queued;                       /* in them */
@@ -174,22 +168,17 @@ struct rmdi_processes {
     unsigned busy;                         /* workers that have some */
     unsigned queued_max;                   /* the most that have waited at once */
     uint64_t moved, called;                /* from one ring to another; callbacks */
-    rmdi_link to_call;
-    rmdi_link idle; /* workers without a task */
+    rmdi_link idle;                        /* workers without a task */
     rmdi_process *processes;
-    unsigned cursor; /* the worker to look at next for a place */
-    unsigned ready;  /* workers that have become so, ever */
-    uint64_t unfinished;
+    unsigned cursor;   /* the worker to look at next for a place */
+    unsigned ready;    /* workers that have become so, ever */
     rmd_census census; /* without queued and running */
     rmdi_timers timers;
     size_t timers_needed;
     int start_error; /* why it cannot be opened */
     char start_detail[RMDI_RING_DETAIL];
     unsigned place_waiters;
-    bool opened, closed, quit, gone, draining, drained;
-    bool suspended; /* wanted; and so it is: */
-    bool stopped;   /* the workers have been sent SIGSTOP, and the pool's clock stands */
-    int64_t stopped_ns, held_ns; /* since when; for how long altogether, before that */
+    bool opened;
     bool halted;
     char halt_cause[RMDI_RING_DETAIL];
     unsigned deaths; /* since a task was finished last, */
@@ -199,7 +188,6 @@ struct rmdi_processes {
     rmdi_buffer spares[RMDI_SPARE_BUFFERS]; /* guarded by it */
     rmdi_overlooked overlooked;
     rmd_atomic(int64_t) waited_ns; /* when a thread had waited for a task last; a hint */
-    rmdi_post kick;
     /* the keeper's own: */
     rmd_source *bell_source, *timer, *retry, *socket_source;
     rmdi_guard_watch guard;
@@ -220,14 +208,6 @@ static inline rmdi_processes *rmdi_processes_of(rmd_pool *pool)
 /* Large buffers, whose pages are there already, for the next tasks. Without the lock. */
 void rmdi_processes_get_buffer(rmdi_processes *pool, rmdi_buffer *buffer);
 void rmdi_processes_give_buffer(rmdi_processes *pool, rmdi_buffer *buffer);
-
-void rmdi_processes_drop(rmdi_processes *pool);
-/* With the lock held: makes the keeper look. */
-void rmdi_processes_kick(rmdi_processes *pool);
-/* With the lock held: the clock of the limits, monotonic, but standing while the pool is suspended.
- */
-int64_t rmdi_processes_clock(const rmdi_processes *pool);
-bool rmdi_processes_on_keeper(rmdi_processes *pool);
 
 /* ---- processes_submit.c ---- */
 
@@ -276,8 +256,6 @@ void rmdi_process_task_end(rmdi_process_task *task, rmd_outcome outcome, int err
                            const char *detail, rmdi_link *ended);
 /* Without the lock: publishes them. */
 void rmdi_processes_publish(rmdi_processes *pool, rmdi_link *ended);
-/* Without the lock: its callbacks, by the keeper; and the end of what is to be done for it. */
-void rmdi_process_task_conclude(rmdi_process_task *task);
 /* With the lock held: its attempt has ended otherwise than OK. Another one, or is that its end? */
 void rmdi_process_task_fail(rmdi_process_task *task, rmd_outcome outcome, int error,
                             const char *detail, rmdi_link *ended);
@@ -288,7 +266,6 @@ void rmdi_ring_share_free(rmdi_ring_share *share);
 /* ---- processes_keeper.c ---- */
 
 int rmdi_processes_keeper_open(rmdi_processes *pool);
-void rmdi_processes_keeper_run(void *pool);
 void rmdi_processes_keeper_kick(void *pool);
 /* With the lock held: arms the task's timer for the nearest of its limits. */
 void rmdi_process_task_arm(rmdi_process_task *task);

@@ -58,7 +58,7 @@ static bool may_try_again(const rmdi_process_task *task, rmd_outcome outcome)
                task->attempts - task->crashes >= own->limits.attempts_max) {
         return false;
     }
-    return rmdi_processes_clock(task->pool) < own->total_due_ns;
+    return rmdi_kept_clock(&task->pool->kept) < own->total_due_ns;
 }
 
 void rmdi_process_task_fail(rmdi_process_task *task, rmd_outcome outcome, int error,
@@ -108,7 +108,7 @@ static void give_up(rmdi_process *process)
     if (process->state == RMDI_PROCESS_READY)
         process->state = RMDI_PROCESS_LEAVING;
     rmdi_process_settle(process);
-    rmdi_processes_kick(process->pool);
+    rmdi_kept_kick(&process->pool->kept);
 }
 
 void rmdi_process_collect(rmdi_process *process, rmdi_link *ended)
@@ -141,29 +141,17 @@ void rmdi_processes_go_on(rmdi_processes *pool)
     rmdi_processes_place(pool);
     rmdi_processes_balance(pool);
     if (pool->place_waiters && rmdi_processes_has_place(pool))
-        rmdi_condition_notify_all(&pool->place);
+        rmdi_condition_notify_all(&pool->kept.place);
 }
 
 /* ---- without the lock ---- */
 
-static void count_finished(rmdi_processes *pool, uint64_t n, unsigned called)
-{
-    rmdi_lock_enter(&pool->lock);
-    pool->called += called;
-    pool->unfinished -= n;
-    if (pool->unfinished == 0)
-        rmdi_condition_notify_all(&pool->changed);
-    rmdi_lock_release(&pool->lock);
-}
-
 static void call_later(rmdi_process_task *task)
 {
-    rmdi_processes *pool = task->pool;
-    rmdi_lock_enter(&pool->lock);
-    task->to_call = true;
-    rmdi_list_append(&pool->to_call, &task->link);
-    rmdi_processes_kick(pool);
-    rmdi_lock_release(&pool->lock);
+    rmdi_kept *kept = &task->pool->kept;
+    rmdi_lock_enter(&kept->lock);
+    rmdi_kept_call_later(kept, &task->call);
+    rmdi_lock_release(&kept->lock);
 }
 
 void rmdi_processes_publish(rmdi_processes *pool, rmdi_link *ended)
@@ -172,7 +160,7 @@ void rmdi_processes_publish(rmdi_processes *pool, rmdi_link *ended)
     if (rmdi_list_empty(ended))
         return;
     /* Who drains it may free it as soon as the last one is counted. */
-    rmd_atomic_add(&pool->refs, 1, RMD_RELAXED);
+    rmd_atomic_add(&pool->kept.refs, 1, RMD_RELAXED);
     for (rmdi_link *link; (link = rmdi_list_take_first(ended));) {
         rmdi_process_task *task = RMDI_CONTAINER(link, rmdi_process_task, link);
         if (rmdi_future_end(&task->future, (rmd_outcome)task->outcome, task->error)) {
@@ -183,14 +171,6 @@ void rmdi_processes_publish(rmdi_processes *pool, rmdi_link *ended)
         finished++;
     }
     if (finished)
-        count_finished(pool, finished, 0);
-    rmdi_processes_drop(pool);
-}
-
-void rmdi_process_task_conclude(rmdi_process_task *task)
-{
-    rmdi_processes *pool = task->pool;
-    unsigned called = rmdi_future_call_back(&task->future);
-    rmdi_future_drop(&task->future);
-    count_finished(pool, 1, called);
+        rmdi_kept_finished(&pool->kept, finished);
+    rmdi_kept_drop(&pool->kept);
 }

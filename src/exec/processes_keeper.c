@@ -7,8 +7,6 @@
 #include "port/clock.h"
 #include "port/poll.h"
 
-#include <signal.h>
-
 /* ---- limits ---- */
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -37,7 +35,7 @@ void rmdi_process_task_arm(rmdi_process_task *task)
 static void note_begun(rmdi_process *process)
 {
     for (unsigned i = 0; process->timed && i < rmdi_ring_len(&process->ring); i++) {
-        int64_t begun_ns, due, now = rmdi_processes_clock(process->pool);
+        int64_t begun_ns, due, now = rmdi_kept_clock(&process->pool->kept);
         unsigned slot = rmdi_ring_slot_at(&process->ring, i);
         rmdi_process_task *task = process->tasks[slot];
         if (!task || !task->limits || !task->limits->limits.run_ms_max ||
@@ -46,7 +44,7 @@ static void note_begun(rmdi_process *process)
             continue;
         int64_t ms = task->limits->limits.run_ms_max;
         if (__builtin_mul_overflow(ms, 1000000, &due) ||
-            __builtin_add_overflow(earlier(begun_ns - process->pool->held_ns, now), due, &due))
+            __builtin_add_overflow(earlier(begun_ns - process->pool->kept.held_ns, now), due, &due))
             due = INT64_MAX;
         task->limits->run_due_ns = due;
         rmdi_process_task_arm(task);
@@ -81,26 +79,24 @@ static void enforce_limits(rmdi_processes *pool)
 {
     rmdi_link ended;
     rmdi_list_init(&ended);
-    rmdi_lock_enter(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
     for (rmdi_timer *first; (first = rmdi_timers_first(&pool->timers));) {
-        int64_t now = rmdi_processes_clock(pool);
-        if (first->due_ns > now || pool->suspended)
+        int64_t now = rmdi_kept_clock(&pool->kept);
+        if (first->due_ns > now || pool->kept.suspended)
             break;
         rmdi_task_limits *own = RMDI_CONTAINER(first, rmdi_task_limits, timer);
         at_limit(own->task, now, &ended);
     }
-    rmdi_lock_release(&pool->lock);
+    rmdi_lock_release(&pool->kept.lock);
     rmdi_processes_publish(pool, &ended);
 }
 
 static void arm_timer(rmdi_processes *pool)
 {
-    rmdi_lock_enter(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
     rmdi_timer *first = rmdi_timers_first(&pool->timers);
-    int64_t at = INT64_MAX;
-    if (first && !pool->suspended && __builtin_add_overflow(first->due_ns, pool->held_ns, &at))
-        at = INT64_MAX;
-    rmdi_lock_release(&pool->lock);
+    int64_t at = first ? rmdi_kept_due_really(&pool->kept, first->due_ns) : INT64_MAX;
+    rmdi_lock_release(&pool->kept.lock);
     rmd_source_set_due(pool->timer, RMD_DEADLINE_AT(at));
 }
 
@@ -110,7 +106,7 @@ static void arm_timer(rmdi_processes *pool)
 static bool look_at_rings(rmdi_processes *pool, rmdi_link *ended)
 {
     bool quiet = true;
-    for (unsigned i = 0; i < pool->pool.workers; i++) {
+    for (unsigned i = 0; i < pool->kept.pool.workers; i++) {
         rmdi_process *process = &pool->processes[i];
         if (!process->share || process->damaged)
             continue;
@@ -129,17 +125,17 @@ static void take_answers(rmdi_processes *pool)
     while (!quiet) {
         rmdi_link ended;
         rmdi_list_init(&ended);
-        rmdi_lock_enter(&pool->lock);
+        rmdi_lock_enter(&pool->kept.lock);
         quiet = look_at_rings(pool, &ended);
         rmdi_processes_go_on(pool);
-        rmdi_lock_release(&pool->lock);
+        rmdi_lock_release(&pool->kept.lock);
         rmdi_processes_publish(pool, &ended);
     }
 }
 
 static void look_at_workers(rmdi_processes *pool)
 {
-    for (unsigned i = 0; i < pool->pool.workers; i++)
+    for (unsigned i = 0; i < pool->kept.pool.workers; i++)
         rmdi_process_look(&pool->processes[i]);
 }
 
@@ -171,38 +167,6 @@ static void on_retry(rmd_source *source, unsigned events, void *ctx)
     rmdi_processes_keeper_kick(ctx);
 }
 
-/* ---- callbacks ---- */
-
-static rmdi_process_task *take_to_call(rmdi_processes *pool)
-{
-    rmdi_lock_enter(&pool->lock);
-    rmdi_link *link = rmdi_list_take_first(&pool->to_call);
-    rmdi_process_task *task = link ? RMDI_CONTAINER(link, rmdi_process_task, link) : NULL;
-    if (task)
-        task->to_call = false;
-    rmdi_lock_release(&pool->lock);
-    return task;
-}
-
-/* ---- suspending ---- */
-
-static void apply_suspension(rmdi_processes *pool)
-{
-    rmdi_lock_enter(&pool->lock);
-    bool stop = pool->suspended;
-    if (stop != pool->stopped) {
-        int64_t now = rmdi_clock_monotonic_ns();
-        for (unsigned i = 0; i < pool->pool.workers; i++)
-            if (pool->processes[i].pid)
-                rmdi_process_signal(&pool->processes[i], stop ? SIGSTOP : SIGCONT);
-        if (!stop)
-            pool->held_ns += now - pool->stopped_ns;
-        pool->stopped_ns = now;
-        pool->stopped = stop;
-    }
-    rmdi_lock_release(&pool->lock);
-}
-
 /* ---- itself ---- */
 
 static void leave(rmdi_processes *pool)
@@ -212,57 +176,38 @@ static void leave(rmdi_processes *pool)
     rmd_source_free(pool->timer);
     rmd_source_free(pool->retry);
     rmdi_guard_watch_close(&pool->guard);
-    rmdi_lock_enter(&pool->lock);
-    pool->gone = true;
-    /* No kick is sent from now on, and one that was must not find a pool that is freed. */
-    rmdi_loop_unsend(pool->loop, &pool->kick);
-    rmdi_condition_notify_all(&pool->changed);
-    rmdi_lock_release(&pool->lock);
+    rmdi_kept_leave(&pool->kept);
 }
 
 void rmdi_processes_keeper_kick(void *ctx)
 {
     rmdi_processes *pool = ctx;
-    for (rmdi_process_task *task; (task = take_to_call(pool));)
-        rmdi_process_task_conclude(task);
-    apply_suspension(pool);
+    unsigned called = rmdi_kept_run_callbacks(&pool->kept);
+    rmdi_kept_apply_suspension(&pool->kept);
     rmdi_template_revive(pool);
     look_at_workers(pool);
     rmdi_processes_fork(pool);
     take_answers(pool);
     arm_timer(pool);
-    rmdi_lock_enter(&pool->lock);
-    bool leaving = pool->quit && !pool->unfinished && !pool->gone && rmdi_processes_are_gone(pool);
-    rmdi_lock_release(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
+    pool->called += called;
+    bool leaving = pool->kept.quit && !pool->kept.unfinished && !pool->kept.gone &&
+                   rmdi_processes_are_gone(pool);
+    rmdi_lock_release(&pool->kept.lock);
     if (leaving)
         leave(pool);
 }
 
-void rmdi_processes_keeper_run(void *arg)
-{
-    rmdi_processes *pool = arg;
-    rmd_atomic_store(&pool->keeper_id, rmdi_thread_self(), RMD_RELAXED);
-    for (bool gone = false; !gone;) {
-        rmd_stop_set(NULL); /* one that a callback has left behind must not keep us awake */
-        rmd_loop_turn(pool->loop, RMD_FOREVER);
-        rmdi_lock_enter(&pool->lock);
-        gone = pool->gone;
-        rmdi_lock_release(&pool->lock);
-    }
-    /* A later thread may get our number. */
-    rmd_atomic_store(&pool->keeper_id, 0, RMD_RELAXED);
-}
-
 int rmdi_processes_keeper_open(rmdi_processes *pool)
 {
-    int err = rmd_loop_watch(pool->loop, &pool->bell_source, pool->bell, RMD_READABLE, on_bell,
+    int err = rmd_loop_watch(pool->kept.loop, &pool->bell_source, pool->bell, RMD_READABLE, on_bell,
                              pool);
     if (err == 0)
-        err = rmd_loop_timer(pool->loop, &pool->timer, RMD_FOREVER, 0, on_timer, pool);
+        err = rmd_loop_timer(pool->kept.loop, &pool->timer, RMD_FOREVER, 0, on_timer, pool);
     if (err == 0)
-        err = rmd_loop_timer(pool->loop, &pool->retry, RMD_FOREVER, 0, on_retry, pool);
+        err = rmd_loop_timer(pool->kept.loop, &pool->retry, RMD_FOREVER, 0, on_retry, pool);
     if (err == 0)
-        err = rmdi_guard_watch_open(&pool->guard, pool->loop);
+        err = rmdi_guard_watch_open(&pool->guard, pool->kept.loop);
     if (err == 0)
         err = rmdi_template_start(pool);
     return err; /* what is open goes with the loop */

@@ -163,7 +163,7 @@ static unsigned waiting_in(const rmdi_process *process)
 unsigned rmdi_processes_waiting(rmdi_processes *pool)
 {
     unsigned waiting = pool->queued;
-    for (unsigned i = 0; pool->in_rings && i < pool->pool.workers; i++)
+    for (unsigned i = 0; pool->in_rings && i < pool->kept.pool.workers; i++)
         if (pool->processes[i].state < RMDI_PROCESS_CLEARING)
             waiting += waiting_in(&pool->processes[i]);
     return waiting;
@@ -200,11 +200,11 @@ static bool put(rmdi_process *process, rmdi_process_task *task)
 /* A worker with room behind what it has. */
 static rmdi_process *find_room(rmdi_processes *pool)
 {
-    unsigned n = pool->pool.workers < LOOKED_AT ? pool->pool.workers : LOOKED_AT;
+    unsigned n = pool->kept.pool.workers < LOOKED_AT ? pool->kept.pool.workers : LOOKED_AT;
     rmdi_process *best = NULL;
     for (unsigned i = 0; i < n; i++) {
         rmdi_process *process = &pool->processes[pool->cursor];
-        pool->cursor = pool->cursor + 1 < pool->pool.workers ? pool->cursor + 1 : 0;
+        pool->cursor = pool->cursor + 1 < pool->kept.pool.workers ? pool->cursor + 1 : 0;
         if (is_taking(process) && rmdi_ring_len(&process->ring) < pool->chunk &&
             (!best || rmdi_ring_len(&process->ring) < rmdi_ring_len(&best->ring)))
             best = process;
@@ -221,7 +221,7 @@ static rmdi_process *find_worker(rmdi_processes *pool)
 
 void rmdi_processes_place(rmdi_processes *pool)
 {
-    if (pool->suspended)
+    if (pool->kept.suspended)
         return;
     for (rmdi_process_task *task; (task = first_queued(pool));) {
         rmdi_process *process = find_worker(pool);
@@ -235,7 +235,7 @@ static void make_way(rmdi_processes *pool, unsigned priority)
     unsigned lower = 0;
     for (unsigned i = 0; i < priority; i++)
         lower += pool->placed[i];
-    for (unsigned i = 0; lower && i < pool->pool.workers; i++)
+    for (unsigned i = 0; lower && i < pool->kept.pool.workers; i++)
         rmdi_process_take_all(&pool->processes[i]);
 }
 
@@ -256,7 +256,7 @@ void rmdi_processes_balance(rmdi_processes *pool)
     if (!queue_is_empty(pool) || rmdi_list_empty(&pool->idle))
         return;
     rmdi_process *most = NULL;
-    for (unsigned i = 0; i < pool->pool.workers; i++) {
+    for (unsigned i = 0; i < pool->kept.pool.workers; i++) {
         rmdi_process *process = &pool->processes[i];
         if (process->share && rmdi_ring_len(&process->ring) > 1 &&
             (!most || rmdi_ring_len(&process->ring) > rmdi_ring_len(&most->ring)))

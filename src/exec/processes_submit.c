@@ -34,15 +34,6 @@ static int check_limits(const rmd_limits *limits)
     return 0;
 }
 
-/* So many milliseconds from now; INT64_MAX for 0, which is no limit. */
-static int64_t due_after(int64_t now, int64_t ms)
-{
-    int64_t ns, due;
-    if (!ms || __builtin_mul_overflow(ms, 1000000, &ns) || __builtin_add_overflow(now, ns, &due))
-        return INT64_MAX;
-    return due;
-}
-
 /* With our own ladder, whose last step is SIGKILL. NULL: no memory. */
 static rmdi_task_limits *copy_limits(const rmd_limits *limits)
 {
@@ -63,10 +54,10 @@ static rmdi_task_limits *copy_limits(const rmd_limits *limits)
 }
 
 /* Its time begins when it is submitted, also if it has to wait for a place. */
-static void set_dues(rmdi_task_limits *own, int64_t now)
+static void set_dues(rmdi_task_limits *own, const rmdi_kept *kept)
 {
-    own->queue_due_ns = due_after(now, own->limits.queue_ms_max);
-    own->total_due_ns = due_after(now, own->limits.total_ms_max);
+    own->queue_due_ns = rmdi_kept_due(kept, own->limits.queue_ms_max);
+    own->total_due_ns = rmdi_kept_due(kept, own->limits.total_ms_max);
 }
 
 /* ---- making one ---- */
@@ -140,9 +131,10 @@ static int new_task(rmdi_processes *pool, rmdi_process_task **out, const char *f
     rmdi_process_task *task = rmdi_alloc_zeroed(sizeof *task);
     if (!task)
         return rmdi_fail_memory();
-    rmd_atomic_add(&pool->refs, 1, RMD_RELAXED);
+    rmd_atomic_add(&pool->kept.refs, 1, RMD_RELAXED);
     rmdi_future_init(&task->future, &rmdi_process_task_ops, rmdi_future_next_ids(1), 2, 0);
     task->pool = pool;
+    task->call.future = &task->future;
     rmdi_list_init(&task->link);
     int err = fill(task, function, args, options);
     if (err < 0) {
@@ -158,17 +150,18 @@ static int new_task(rmdi_processes *pool, rmdi_process_task **out, const char *f
 
 bool rmdi_processes_has_place(rmdi_processes *pool)
 {
-    return pool->closed || pool->halted ||
+    return pool->kept.closed || pool->halted ||
            pool->queued + pool->in_rings < pool->queue_max || /* then no need to look closely */
            rmdi_processes_waiting(pool) < pool->queue_max;
 }
 
 /* The same; if not, the workers tell when they begin a task. */
-static bool has_place_soon(rmdi_processes *pool)
+static bool has_place_soon(rmdi_kept *kept)
 {
+    rmdi_processes *pool = rmdi_processes_of(&kept->pool);
     if (rmdi_processes_has_place(pool))
         return true;
-    for (unsigned i = 0; i < pool->pool.workers; i++)
+    for (unsigned i = 0; i < kept->pool.workers; i++)
         if (pool->processes[i].share)
             rmdi_ring_await(&pool->processes[i].ring, RMDI_AWAITED_BEGIN);
     return rmdi_processes_has_place(pool);
@@ -185,15 +178,13 @@ static int wait_for_place(rmdi_processes *pool, int64_t full_ms)
         return 0;
     if (full_ms < 0)
         return refuse_full(pool, RMD_EFULL, "");
-    if (rmdi_processes_on_keeper(pool))
+    if (rmdi_kept_on_keeper(&pool->kept))
         return refuse_full(pool, RMD_EFULL, ", and a callback must not wait");
     rmd_deadline deadline = full_ms == 0 ? RMD_FOREVER : rmd_after_ms(full_ms);
-    int err = 0;
     pool->place_waiters++;
-    while (!has_place_soon(pool) && err == 0)
-        err = rmdi_condition_wait(&pool->place, &pool->lock, deadline);
+    int err = rmdi_kept_wait(&pool->kept, &pool->kept.place, has_place_soon, deadline);
     pool->place_waiters--;
-    if (rmdi_processes_has_place(pool))
+    if (err == 0)
         return 0;
     return err == RMD_ETIMEDOUT
                ? refuse_full(pool, RMD_EFULL, ", and none of them was started in time")
@@ -203,11 +194,11 @@ static int wait_for_place(rmdi_processes *pool, int64_t full_ms)
 static int accept(rmdi_processes *pool, rmdi_process_task *task, int64_t full_ms)
 {
     if (task->limits)
-        set_dues(task->limits, rmdi_processes_clock(pool));
+        set_dues(task->limits, &pool->kept);
     int err = wait_for_place(pool, full_ms);
     if (err < 0)
         return err;
-    if (pool->closed)
+    if (pool->kept.closed)
         return rmdi_fail(RMD_ECLOSED, "the pool takes no more tasks");
     if (pool->halted)
         return rmdi_fail(RMD_EHALTED, "%s", pool->halt_cause);
@@ -218,14 +209,14 @@ static int accept(rmdi_processes *pool, rmdi_process_task *task, int64_t full_ms
         pool->timers_needed++;
     }
     pool->census.submitted++;
-    pool->unfinished++;
+    pool->kept.unfinished++;
     return 0;
 }
 
 /* Its group knows it before a worker can have ended it. */
 static int submit(rmdi_processes *pool, rmdi_process_task *task, const rmd_task_options *options)
 {
-    rmdi_lock_enter(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
     int err = accept(pool, task, options->full_ms);
     if (err == 0) {
         if (options->group)
@@ -233,10 +224,10 @@ static int submit(rmdi_processes *pool, rmdi_process_task *task, const rmd_task_
         rmdi_processes_enqueue(pool, task);
         if (task->limits) {
             rmdi_process_task_arm(task);
-            rmdi_processes_kick(pool); /* the timer */
+            rmdi_kept_kick(&pool->kept); /* the timer */
         }
     }
-    rmdi_lock_release(&pool->lock);
+    rmdi_lock_release(&pool->kept.lock);
     return err;
 }
 

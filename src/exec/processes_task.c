@@ -24,12 +24,12 @@ static void destroy(rmd_future *future)
     rmdi_free(task->limits);
     rmdi_free(task->exit);
     rmdi_free(task);
-    rmdi_processes_drop(pool);
+    rmdi_kept_drop(&pool->kept);
 }
 
 static uint64_t process(const rmd_future *future)
 {
-    return rmdi_process_task_of(future)->pool->pool.process;
+    return rmdi_process_task_of(future)->pool->kept.pool.process;
 }
 
 static void *ctx(const rmd_future *future)
@@ -65,9 +65,9 @@ static bool runs(const rmd_future *future)
 {
     const rmdi_process_task *task = rmdi_process_task_of(future);
     int64_t begun_ns;
-    rmdi_lock_enter(&task->pool->lock);
+    rmdi_lock_enter(&task->pool->kept.lock);
     bool runs = rmdi_process_task_runs(task, &begun_ns);
-    rmdi_lock_release(&task->pool->lock);
+    rmdi_lock_release(&task->pool->kept.lock);
     return runs;
 }
 
@@ -97,9 +97,9 @@ static int cancel(rmd_future *future)
     rmdi_processes *pool = task->pool;
     rmdi_link ended;
     rmdi_list_init(&ended);
-    rmdi_lock_enter(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
     int err = cancel_locked(task, &ended);
-    rmdi_lock_release(&pool->lock);
+    rmdi_lock_release(&pool->kept.lock);
     rmdi_processes_publish(pool, &ended);
     return err;
 }
@@ -109,25 +109,22 @@ static int cancel(rmd_future *future)
 static bool call_later(rmd_future *future)
 {
     rmdi_process_task *task = rmdi_process_task_of(future);
-    rmdi_processes *pool = task->pool;
-    rmdi_lock_enter(&pool->lock);
-    bool there = !pool->gone;
-    if (there && !task->to_call) {
-        rmdi_future_hold(future); /* the keeper drops it after the call */
-        pool->unfinished++;
-        task->to_call = true;
-        rmdi_list_append(&pool->to_call, &task->link);
-        rmdi_processes_kick(pool);
-    }
-    rmdi_lock_release(&pool->lock);
-    return there;
+    return rmdi_kept_future_call_later(&task->pool->kept, &task->call);
 }
 
 static int how_to_wait(const rmd_future *future)
 {
-    if (rmdi_processes_on_keeper(rmdi_process_task_of(future)->pool))
-        return rmdi_fail(RMD_EDEADLK, "a callback of the pool waits for a task of the pool");
-    return RMD_EAGAIN;
+    return rmdi_kept_how_to_wait(&rmdi_process_task_of(future)->pool->kept);
+}
+
+static int turn(const rmd_future *future, rmd_deadline deadline)
+{
+    return rmdi_kept_turn(&rmdi_process_task_of(future)->pool->kept, deadline);
+}
+
+static rmd_loop *loop(const rmd_future *future)
+{
+    return rmdi_process_task_of(future)->pool->kept.loop;
 }
 
 /* ---- waiting: by the thread that wants it, for the worker that does it ---- */
@@ -188,7 +185,7 @@ static void look_closely(look *l, bool go_on, bool sleepy)
     rmdi_ring_share *before = l->share;
     rmdi_link ended;
     rmdi_list_init(&ended);
-    rmdi_lock_enter(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
     stop_sleeping(l);
     *l = (look){ .task = task };
     if (before && process->share == before && process != task->process)
@@ -197,7 +194,7 @@ static void look_closely(look *l, bool go_on, bool sleepy)
         rmdi_process_collect(task->process, &ended);
     if (go_on && task->process)
         begin_looking(l, sleepy);
-    rmdi_lock_release(&pool->lock);
+    rmdi_lock_release(&pool->kept.lock);
     if (before)
         drop_share(before);
     rmdi_processes_publish(pool, &ended);
@@ -258,6 +255,8 @@ const rmdi_future_ops rmdi_process_task_ops = {
     .cancel = cancel,
     .call_later = call_later,
     .how_to_wait = how_to_wait,
+    .turn = turn,
+    .loop = loop,
     .sleep = sleep_for,
     .runs = runs,
     .name = name,

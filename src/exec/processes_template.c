@@ -179,7 +179,8 @@ int rmdi_template_start(rmdi_processes *pool)
     err = rmdi_socket_pair(ends);
     if (err)
         return rmdi_fail_errno(err, "a socket to the template process");
-    err = rmd_loop_watch(pool->loop, &pool->socket_source, ends[0], RMD_READABLE, on_message, pool);
+    err = rmd_loop_watch(pool->kept.loop, &pool->socket_source, ends[0], RMD_READABLE, on_message,
+                         pool);
     if (err == 0)
         err = spawn_listed(pool, ends[1]);
     rmdi_fd_close(&ends[1]);
@@ -219,7 +220,7 @@ int rmdi_template_send(rmdi_processes *pool, const rmdi_template_message *messag
 
 static rmdi_process *by_number(rmdi_processes *pool, uint64_t number)
 {
-    for (unsigned i = 0; i < pool->pool.workers; i++)
+    for (unsigned i = 0; i < pool->kept.pool.workers; i++)
         if (pool->processes[i].number == number && pool->processes[i].state == RMDI_PROCESS_FORKING)
             return &pool->processes[i];
     return NULL;
@@ -227,7 +228,7 @@ static rmdi_process *by_number(rmdi_processes *pool, uint64_t number)
 
 static rmdi_process *by_pid(rmdi_processes *pool, pid_t pid)
 {
-    for (unsigned i = 0; i < pool->pool.workers; i++)
+    for (unsigned i = 0; i < pool->kept.pool.workers; i++)
         if (pool->processes[i].pid == pid && pool->processes[i].ours_to_reap)
             return &pool->processes[i];
     return NULL;
@@ -235,24 +236,24 @@ static rmdi_process *by_pid(rmdi_processes *pool, pid_t pid)
 
 static void fail_to_start(rmdi_processes *pool, int error, const char *text)
 {
-    rmdi_lock_enter(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
     if (!pool->start_error) {
         pool->start_error = error < 0 ? error : RMD_EWORKER;
         snprintf(pool->start_detail, sizeof pool->start_detail, "%s", text);
     }
-    rmdi_condition_notify_all(&pool->changed);
-    rmdi_lock_release(&pool->lock);
+    rmdi_condition_notify_all(&pool->kept.changed);
+    rmdi_lock_release(&pool->kept.lock);
 }
 
 static void note_stopped(rmdi_process *process, bool stopped)
 {
-    rmdi_lock_enter(&process->pool->lock);
+    rmdi_lock_enter(&process->pool->kept.lock);
     process->stopped = stopped;
     if (stopped)
         rmdi_process_take_all(process); /* others can do it */
     rmdi_process_settle(process);
     rmdi_processes_go_on(process->pool);
-    rmdi_lock_release(&process->pool->lock);
+    rmdi_lock_release(&process->pool->kept.lock);
 }
 
 static void obey(rmdi_processes *pool, rmdi_template_message *message, int *pidfd)
@@ -313,9 +314,9 @@ static void on_message(rmd_source *source, unsigned events, void *ctx)
 
 void rmdi_template_revive(rmdi_processes *pool)
 {
-    rmdi_lock_enter(&pool->lock);
-    bool opened = pool->opened, wanted = !pool->quit && !pool->halted && !pool->start_error;
-    rmdi_lock_release(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
+    bool opened = pool->opened, wanted = !pool->kept.quit && !pool->halted && !pool->start_error;
+    rmdi_lock_release(&pool->kept.lock);
     if (pool->template_pid || !wanted)
         return;
     if (!opened) {

@@ -42,10 +42,10 @@ static int open_share(rmdi_process *process)
     rmd_atomic_init(&share->refs, 1);
     share->sleepers = 0;
     share->memory = memory;
-    rmdi_lock_enter(&process->pool->lock);
+    rmdi_lock_enter(&process->pool->kept.lock);
     process->share = share;
     rmdi_ring_init(&process->ring, memory);
-    rmdi_lock_release(&process->pool->lock);
+    rmdi_lock_release(&process->pool->kept.lock);
     return 0;
 }
 
@@ -96,7 +96,7 @@ static int order_fork(rmdi_process *process)
         return err;
     err = open_errors(process);
     if (err == 0)
-        err = rmd_loop_watch(pool->loop, &process->errors, process->errors_ours, RMD_READABLE,
+        err = rmd_loop_watch(pool->kept.loop, &process->errors, process->errors_ours, RMD_READABLE,
                              on_errors, process);
     if (err == 0)
         err = open_share(process);
@@ -119,28 +119,28 @@ static void undo_fork(rmdi_process *process, int error, const char *text)
     rmdi_processes *pool = process->pool;
     rmdi_guard_leave(process->guard_slot);
     close_parts(process);
-    rmdi_lock_enter(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
     drop_share(process);
     process->state = RMDI_PROCESS_NONE;
     if (!pool->opened && !pool->start_error) {
         pool->start_error = error;
         snprintf(pool->start_detail, sizeof pool->start_detail, "%s", text);
     }
-    rmdi_condition_notify_all(&pool->changed);
-    rmdi_lock_release(&pool->lock);
+    rmdi_condition_notify_all(&pool->kept.changed);
+    rmdi_lock_release(&pool->kept.lock);
     rmd_source_set_due(pool->retry, rmd_after_ms(RETRY_MS));
 }
 
 void rmdi_processes_fork(rmdi_processes *pool)
 {
-    for (unsigned i = 0; i < pool->pool.workers && pool->template_ready; i++) {
+    for (unsigned i = 0; i < pool->kept.pool.workers && pool->template_ready; i++) {
         rmdi_process *process = &pool->processes[i];
-        rmdi_lock_enter(&pool->lock);
-        bool wanted = process->state == RMDI_PROCESS_NONE && !pool->quit && !pool->halted &&
+        rmdi_lock_enter(&pool->kept.lock);
+        bool wanted = process->state == RMDI_PROCESS_NONE && !pool->kept.quit && !pool->halted &&
                       !pool->start_error;
         if (wanted)
             process->state = RMDI_PROCESS_FORKING;
-        rmdi_lock_release(&pool->lock);
+        rmdi_lock_release(&pool->kept.lock);
         if (!wanted)
             continue;
         if (order_fork(process) < 0) {
@@ -165,13 +165,13 @@ void rmdi_process_forked(rmdi_process *process, pid_t pid, int pidfd)
     process->step = 0;
     process->how_is_known = false;
     rmdi_guard_set_group(process->guard_slot, pid);
-    rmdi_lock_enter(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
     process->pid = pid;
     process->state = RMDI_PROCESS_STARTING;
     process->stop = RMD_PENDING;
     process->stop_task = NULL;
     process->damaged = process->stopped = false;
-    rmdi_lock_release(&pool->lock);
+    rmdi_lock_release(&pool->kept.lock);
     rmdi_process_look(process);
 }
 
@@ -231,7 +231,7 @@ static void note_ready(rmdi_process *process)
     pool->ready += !pool->opened;
     rmdi_process_settle(process);
     rmdi_processes_go_on(pool);
-    rmdi_condition_notify_all(&pool->changed);
+    rmdi_condition_notify_all(&pool->kept.changed);
 }
 
 static void note_failed(rmdi_process *process)
@@ -243,7 +243,7 @@ static void note_failed(rmdi_process *process)
     pool->start_error = memory->error < 0 ? memory->error : RMD_EWORKER;
     snprintf(pool->start_detail, sizeof pool->start_detail, "%.*s", (int)sizeof memory->detail - 1,
              memory->detail);
-    rmdi_condition_notify_all(&pool->changed);
+    rmdi_condition_notify_all(&pool->kept.changed);
 }
 
 /* With the lock held: what is to be done about it? */
@@ -266,13 +266,14 @@ static bool look_locked(rmdi_process *process)
         rmdi_process_settle(process);
         rmdi_processes_go_on(pool);
     }
-    if (pool->quit && process->state == RMDI_PROCESS_READY) {
+    if (pool->kept.quit && process->state == RMDI_PROCESS_READY) {
         process->state = RMDI_PROCESS_LEAVING;
         rmdi_process_settle(process);
         rmdi_ring_quit(&process->ring);
     }
     bool kill_now = process->damaged ||
-                    (pool->quit && (process->state == RMDI_PROCESS_STARTING || process->stopped));
+                    (pool->kept.quit &&
+                     (process->state == RMDI_PROCESS_STARTING || process->stopped));
     if (kill_now)
         return true;
     return process->step == 0 && process->state == RMDI_PROCESS_STOPPING;
@@ -283,14 +284,14 @@ void rmdi_process_look(rmdi_process *process)
     rmdi_processes *pool = process->pool;
     rmdi_link ended;
     rmdi_list_init(&ended);
-    rmdi_lock_enter(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
     bool there = process->state >= RMDI_PROCESS_STARTING && process->state < RMDI_PROCESS_CLEARING;
     if (there)
         rmdi_process_collect(process, &ended);
     bool act = there && look_locked(process);
     bool leaves = there && process->state == RMDI_PROCESS_LEAVING;
     bool gently = process->state == RMDI_PROCESS_STOPPING && !process->damaged;
-    rmdi_lock_release(&pool->lock);
+    rmdi_lock_release(&pool->kept.lock);
     rmdi_processes_publish(pool, &ended);
     if (act && gently)
         take_step(process);
@@ -319,7 +320,7 @@ void rmdi_process_stop(rmdi_process *process, rmdi_process_task *task, rmd_outco
     process->stop_task = task;
     rmdi_process_take_all(process); /* what comes behind it must not be hit */
     rmdi_processes_go_on(process->pool);
-    rmdi_processes_kick(process->pool);
+    rmdi_kept_kick(&process->pool->kept);
 }
 
 static void on_ladder(rmd_source *source, unsigned events, void *ctx)
@@ -333,8 +334,8 @@ static bool set_ladder(rmdi_process *process, int64_t ms)
 {
     if (process->ladder)
         return rmd_source_set_due(process->ladder, rmd_after_ms(ms)) == 0;
-    return rmd_loop_timer(process->pool->loop, &process->ladder, rmd_after_ms(ms), 0, on_ladder,
-                          process) == 0;
+    return rmd_loop_timer(process->pool->kept.loop, &process->ladder, rmd_after_ms(ms), 0,
+                          on_ladder, process) == 0;
 }
 
 /* The next step that its task has asked for; without one, or for one that was told to leave: the
@@ -343,7 +344,7 @@ static rmd_kill_step next_step(rmdi_process *process)
 {
     static const rmd_kill_step stop[] = { { SIGTERM, LEAVE_MS }, { SIGKILL, 0 } };
     static const rmd_kill_step leave[] = { { 0, LEAVE_MS }, { SIGKILL, 0 } };
-    rmdi_lock_enter(&process->pool->lock);
+    rmdi_lock_enter(&process->pool->kept.lock);
     const rmdi_process_task *task = process->stop_task;
     const rmdi_task_limits *own = task ? task->limits : NULL;
     const rmd_kill_step *ladder = own                                       ? own->ladder
@@ -352,7 +353,7 @@ static rmd_kill_step next_step(rmdi_process *process)
     size_t len = own ? own->limits.ladder_len : 2;
     rmd_kill_step step = ladder[process->step < len ? process->step : len - 1];
     process->step++;
-    rmdi_lock_release(&process->pool->lock);
+    rmdi_lock_release(&process->pool->kept.lock);
     return step;
 }
 
@@ -386,7 +387,7 @@ bool rmdi_processes_count_death(rmdi_processes *pool, const char *cause)
     rmdi_link ended;
     int64_t now = rmdi_clock_monotonic_ns();
     rmdi_list_init(&ended);
-    rmdi_lock_enter(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
     if (pool->deaths == 0 || now - pool->deaths_since_ns > deaths_window_ns) {
         pool->deaths_since_ns = now;
         pool->deaths = 0;
@@ -396,10 +397,10 @@ bool rmdi_processes_count_death(rmdi_processes *pool, const char *cause)
         snprintf(pool->halt_cause, sizeof pool->halt_cause,
                  "%u workers died within 10 s, with no task done between: %s", pool->deaths, cause);
         end_all_queued(pool, &ended);
-        rmdi_condition_notify_all(&pool->place);
+        rmdi_condition_notify_all(&pool->kept.place);
     }
     bool halted = pool->halted;
-    rmdi_lock_release(&pool->lock);
+    rmdi_lock_release(&pool->kept.lock);
     rmdi_processes_publish(pool, &ended);
     return !halted;
 }
@@ -514,7 +515,7 @@ static void on_cleared(void *ctx)
     rmdi_list_init(&ended);
     explain(process, detail, sizeof detail);
     bury(process);
-    rmdi_lock_enter(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
     bool orderly = process->how_is_known && process->how.status == 0 && !process->damaged &&
                    rmd_atomic_load(&process->share->memory->life, RMD_RELAXED) == RMDI_LIFE_RETIRED;
     bool stopped = process->stop != RMD_PENDING;
@@ -530,9 +531,9 @@ static void on_cleared(void *ctx)
     process->pid = 0;
     process->state = RMDI_PROCESS_NONE;
     rmdi_processes_go_on(pool);
-    rmdi_condition_notify_all(&pool->changed);
-    rmdi_processes_kick(pool); /* another one; or the end of all */
-    rmdi_lock_release(&pool->lock);
+    rmdi_condition_notify_all(&pool->kept.changed);
+    rmdi_kept_kick(&pool->kept); /* another one; or the end of all */
+    rmdi_lock_release(&pool->kept.lock);
     rmdi_processes_publish(pool, &ended);
     if (!done)
         rmdi_processes_count_death(pool, detail);
@@ -558,18 +559,18 @@ void rmdi_process_ended(rmdi_process *process, const rmdi_child_end *how)
     rmdi_process_signal(process, SIGKILL);
     while (read_errors(process, false))
         ;
-    rmdi_lock_enter(&pool->lock);
+    rmdi_lock_enter(&pool->kept.lock);
     rmdi_process_collect(process, &ended);
     process->state = RMDI_PROCESS_CLEARING;
     rmdi_process_take_all(process);
     rmdi_processes_go_on(pool);
-    rmdi_lock_release(&pool->lock);
+    rmdi_lock_release(&pool->kept.lock);
     rmdi_processes_publish(pool, &ended);
     rmd_source_free(process->ladder);
     rmd_source_free(process->end);
     rmd_source_free(process->errors);
     process->ladder = process->end = process->errors = NULL;
-    process->clearing = (rmdi_clearing){ .loop = pool->loop,
+    process->clearing = (rmdi_clearing){ .loop = pool->kept.loop,
                                          .number = process->number,
                                          .leader = process->pid,
                                          .group = own_group,
@@ -589,7 +590,7 @@ static void on_end(rmd_source *source, unsigned events, void *ctx)
 static void follow(rmdi_process *process)
 {
     int copy = process->pidfd < 0 ? -1 : dup(process->pidfd);
-    int err = rmdi_loop_child_reserve(process->pool->loop, &process->end, on_end, process);
+    int err = rmdi_loop_child_reserve(process->pool->kept.loop, &process->end, on_end, process);
     if (err == 0 && copy >= 0 && rmdi_source_follow(process->end, copy) == 0)
         return;
     rmdi_process_signal(process, SIGKILL); /* what cannot be followed is ended here */
@@ -598,7 +599,7 @@ static void follow(rmdi_process *process)
 
 void rmdi_processes_orphaned(rmdi_processes *pool)
 {
-    for (unsigned i = 0; i < pool->pool.workers; i++) {
+    for (unsigned i = 0; i < pool->kept.pool.workers; i++) {
         rmdi_process *process = &pool->processes[i];
         rmdi_process_state state = process->state;
         process->ours_to_reap = false;
@@ -611,7 +612,7 @@ void rmdi_processes_orphaned(rmdi_processes *pool)
 
 bool rmdi_processes_are_gone(const rmdi_processes *pool)
 {
-    for (unsigned i = 0; i < pool->pool.workers; i++)
+    for (unsigned i = 0; i < pool->kept.pool.workers; i++)
         if (pool->processes[i].state != RMDI_PROCESS_NONE)
             return false;
     return true;

@@ -7,6 +7,7 @@
 #include "exec/attempt.h"
 #include "exec/future.h"
 #include "exec/guard_watch.h"
+#include "exec/kept.h"
 #include "exec/pool.h"
 #include "loop/timers.h"
 #include "sync/condition.h"
@@ -29,8 +30,8 @@ typedef struct rmdi_task {
     rmdi_buffer tail;     /* storage of account.err_tail */
     /* Guarded by the pool's lock: */
     rmdi_task_state state;
-    rmdi_link link;     /* in queue, running or to_call */
-    bool to_call;       /* link is in to_call */
+    rmdi_link link; /* in queue or running */
+    rmdi_kept_call call;
     bool cancel_wanted; /* while it runs */
     unsigned attempts;  /* started so far */
     rmdi_timer timer;   /* the next limit that it can hit */
@@ -39,35 +40,16 @@ typedef struct rmdi_task {
 } rmdi_task;
 
 struct rmdi_programs {
-    rmd_pool pool;             /* first */
-    rmd_atomic(uint32_t) refs; /* the user's, and one for each future */
-    rmd_loop *loop;
-    bool own_loop;
-    rmdi_thread keeper;
-    rmd_atomic(uintptr_t) keeper_id; /* own loop: the keeper's thread */
+    rmdi_kept kept; /* first */
     rmdi_attempt_host host;
     rmdi_path_cache programs; /* the keeper's own */
 
-    rmdi_lock lock;
-    rmdi_condition place;   /* in the queue is free, or there will be none: closed */
-    rmdi_condition changed; /* everything has ended, or the keeper has gone, or a drain */
     /* Guarded by the lock: */
-    rmdi_link queue, running, to_call;
+    rmdi_link queue, running;
     unsigned queue_max;
-    uint64_t unfinished; /* accepted, and their callbacks have not all run */
     rmd_census census;
     rmdi_timers timers;
     size_t timers_needed;
-    bool closed;
-    bool quit;     /* nobody will submit or wait any more: the keeper may go */
-    bool gone;     /* the keeper has let go of everything */
-    bool draining; /* somebody is in drain */
-    bool drained;
-    bool suspended; /* wanted */
-    bool stopped;   /* the programs have been sent SIGSTOP, and the pool's clock stands */
-    int64_t stopped_ns, held_ns; /* since when; for how long altogether, before that */
-
-    rmdi_post kick; /* makes the keeper look at all of the above */
     /* The keeper's own: */
     rmd_source *timer, *sweep;
     rmdi_guard_watch guard;
@@ -80,16 +62,9 @@ struct rmdi_programs {
 
 int rmdi_keeper_open(rmdi_programs *pool);
 void rmdi_keeper_kick(void *pool); /* the body of the kick */
-void rmdi_keeper_apply_suspension(rmdi_programs *pool);
 
 /* ---- shared: with the lock held ---- */
 
-/* Makes the keeper look. Under the lock, because once it is gone so may be the loop. */
-void rmdi_programs_kick(rmdi_programs *pool);
-/* The clock of the limits: monotonic, but standing while the pool is suspended. */
-int64_t rmdi_programs_clock(const rmdi_programs *pool);
-/* So many milliseconds from now on it; INT64_MAX for 0, which is no limit. */
-int64_t rmdi_programs_due(const rmdi_programs *pool, int64_t ms);
 /* Arms the task's timer for the nearest of its limits. Returns whether it has one. */
 bool rmdi_task_arm(rmdi_task *task);
 /* Ends a task that does not run: fills its account. The caller then releases the lock,
@@ -97,7 +72,5 @@ bool rmdi_task_arm(rmdi_task *task);
 void rmdi_task_end_queued(rmdi_task *task, rmd_outcome outcome, int error, const char *detail);
 /* Publishes the end of a task whose account is complete. Without the lock. */
 void rmdi_task_publish_end(rmdi_task *task);
-/* Puts it on the list of those whose callbacks the keeper must run. */
-void rmdi_task_call_later(rmdi_task *task);
 
 #endif

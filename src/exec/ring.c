@@ -409,6 +409,7 @@ static bool comes_while_we_look(const rmdi_ring_end *end)
 {
     RMD_STATIC rmdi_spin spin;
     bool found = false;
+    rmdi_spin_doubt(&spin, 8);
     for (rmdi_spin_time time = rmdi_spin_for_ns(&spin, awake_ns);
          !found && rmdi_spin_goes_on(&time);)
         found = has_next(end);

@@ -83,7 +83,7 @@ typedef struct rmdi_spin_time {
     unsigned looks;
 } rmdi_spin_time;
 
-enum { RMDI_SPIN_BRIEFLY_NS = 1000, RMDI_SPIN_LOOKS_AT_ONCE = 32 };
+enum { RMDI_SPIN_BRIEFLY_NS = 2000, RMDI_SPIN_LOOKS_AT_ONCE = 32 };
 
 static inline rmdi_spin_time rmdi_spin_for_ns(rmdi_spin *spin, int64_t ns)
 {
