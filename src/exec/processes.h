@@ -137,6 +137,7 @@ struct rmdi_process {
     /* the keeper's own: */
     uint64_t number; /* in the guard's table */
     uint32_t guard_slot;
+    bool listed; /* there */
     int pidfd;
     int memory_fd, errors_fd; /* to be sent to the template */
     bool ours_to_reap;        /* its group may be signalled: the template waits for our word */
@@ -190,6 +191,7 @@ struct rmdi_processes {
     rmd_atomic(int64_t) waited_ns; /* when a thread had waited for a task last; a hint */
     /* the keeper's own: */
     rmd_source *bell_source, *timer, *retry, *socket_source;
+    rmd_source *stderr_source; /* our own stderr is full */
     rmdi_guard_watch guard;
     int socket;
     pid_t template_pid;

@@ -175,6 +175,7 @@ static void leave(rmdi_processes *pool)
     rmd_source_free(pool->bell_source);
     rmd_source_free(pool->timer);
     rmd_source_free(pool->retry);
+    rmd_source_free(pool->stderr_source);
     rmdi_guard_watch_close(&pool->guard);
     rmdi_kept_leave(&pool->kept);
 }

@@ -8,7 +8,12 @@
  * or is to be ended. */
 #include "exec/processes.h"
 
-enum { LOOKED_AT = 8 }; /* workers that are looked at for a place behind others */
+#include <string.h>
+
+enum {
+    LOOKED_AT = 8,       /* workers that are looked at for a place behind others */
+    NAME_MAX = 4 * 1024, /* longer ones are not told to the worker */
+};
 
 _Static_assert((int)RMDI_CHUNK_MAX <= (int)RMDI_RING_SLOTS || (int)RMDI_RING_SLOTS == 2,
                "there is room for all");
@@ -178,7 +183,8 @@ static bool put(rmdi_process *process, rmdi_process_task *task)
     rmdi_ring_order order = { .id = task->future.id,
                               .attempt = task->attempts + 1,
                               .function = task->function,
-                              .name = task->name,
+                              .name = task->name && strlen(task->name) < NAME_MAX ? task->name
+                                                                                  : NULL,
                               .arguments = rmdi_buffer_view(&task->arguments),
                               .timed = timed };
     if (!rmdi_ring_put(&process->ring, &order, &task->slot))

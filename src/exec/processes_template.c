@@ -8,6 +8,7 @@
 #include "exec/guard.h"
 #include "exec/processes.h"
 #include "exec/shared.h"
+#include "exec/stray.h"
 #include "port/fd.h"
 #include "port/memory.h"
 #include "port/pidfd.h"
@@ -204,8 +205,12 @@ void rmdi_template_stop(rmdi_processes *pool)
     bool ended;
     if (rmdi_child_peek(pool->template_pid, &ended) == 0 && !ended)
         kill(pool->template_pid, SIGKILL); /* ours and not reaped, so the number is its own */
-    rmdi_guard_leave(pool->template_slot);
     rmdi_child_bury(pool->template_pid);
+    /* What it has just forked has its number, as long as it has not written its own. */
+    rmdi_stray_search search = { .instance = rmdi_guard_instance(),
+                                 .number = pool->template_number };
+    rmdi_strays_kill(&search);
+    rmdi_guard_leave(pool->template_slot);
     pool->template_pid = 0;
     pool->template_ready = false;
 }

@@ -10,6 +10,7 @@
 #include "exec/failure.h"
 #include "exec/guard.h"
 #include "exec/processes.h"
+#include "exec/stray.h"
 #include "port/clock.h"
 #include "port/fd.h"
 #include "port/memory.h"
@@ -23,7 +24,7 @@
 #include <unistd.h>
 
 static const int64_t deaths_window_ns = INT64_C(10) * 1000 * 1000 * 1000;
-enum { LEAVE_MS = 2000, RETRY_MS = 100 };
+enum { LEAVE_MS = 2000, RETRY_MS = 100, PIPE_PIECE = 4096, PIPE_BYTES = 64 * 1024 };
 
 /* ---- birth ---- */
 
@@ -92,9 +93,9 @@ static int order_fork(rmdi_process *process)
     int err = rmdi_guard_watch_ensure(&pool->guard);
     if (err == 0)
         err = rmdi_guard_enter(&process->number, &process->guard_slot);
-    if (err < 0)
-        return err;
-    err = open_errors(process);
+    process->listed = err == 0;
+    if (err == 0)
+        err = open_errors(process);
     if (err == 0)
         err = rmd_loop_watch(pool->kept.loop, &process->errors, process->errors_ours, RMD_READABLE,
                              on_errors, process);
@@ -113,11 +114,22 @@ static int order_fork(rmdi_process *process)
     return err;
 }
 
+/* Of a template that has ended before it could say that it has forked, perhaps it had. */
+static void kill_unknown(uint64_t number)
+{
+    rmdi_stray_search search = { .instance = rmdi_guard_instance(), .number = number };
+    rmdi_strays_kill(&search);
+}
+
 /* It does not run, and there is nothing left of the try. */
 static void undo_fork(rmdi_process *process, int error, const char *text)
 {
     rmdi_processes *pool = process->pool;
-    rmdi_guard_leave(process->guard_slot);
+    if (process->listed) {
+        kill_unknown(process->number);
+        rmdi_guard_leave(process->guard_slot);
+    }
+    process->listed = false;
     close_parts(process);
     rmdi_lock_enter(&pool->kept.lock);
     drop_share(process);
@@ -200,24 +212,47 @@ static bool may_pass_on(void)
     return poll(&ready, 1, 0) != 0;
 }
 
-static bool read_errors(rmdi_process *process, bool patient)
+/* 0 at the end; -1: there is nothing now. */
+static ssize_t read_errors(rmdi_process *process)
 {
-    char data[4096]; /* a pipe that is writable takes that much */
-    if (patient && !may_pass_on())
-        return false;
+    char data[PIPE_PIECE]; /* a pipe that is writable takes that much */
     ssize_t got = read(process->errors_ours, data, sizeof data);
     if (got <= 0)
-        return false;
+        return got;
     keep_tail(process, data, (size_t)got);
     (void)rmdi_fd_write_quietly(STDERR_FILENO, data, (size_t)got);
-    return true;
+    return got;
+}
+
+static void read_all_again(rmd_source *source, unsigned events, void *ctx)
+{
+    rmdi_processes *pool = ctx;
+    (void)events;
+    rmd_source_free(source);
+    pool->stderr_source = NULL;
+    for (unsigned i = 0; i < pool->kept.pool.workers; i++)
+        if (pool->processes[i].errors)
+            rmd_source_set_events(pool->processes[i].errors, RMD_READABLE);
+}
+
+/* Until our own stderr takes more. */
+static bool pause_errors(rmdi_processes *pool)
+{
+    return pool->stderr_source ||
+           rmd_loop_watch(pool->kept.loop, &pool->stderr_source, STDERR_FILENO, RMD_WRITABLE,
+                          read_all_again, pool) == 0;
 }
 
 static void on_errors(rmd_source *source, unsigned events, void *ctx)
 {
     rmdi_process *process = ctx;
-    if (!read_errors(process, true) && events & RMD_HANGUP)
+    (void)events;
+    if (!may_pass_on() && pause_errors(process->pool)) {
         rmd_source_set_events(source, 0);
+        return;
+    }
+    if (read_errors(process) == 0)
+        rmd_source_set_events(source, 0); /* everybody has closed it */
 }
 
 /* ---- what it says of itself ---- */
@@ -475,11 +510,11 @@ static bool lose(rmdi_process *process, rmdi_process_task *task, const char *det
     rmd_outcome why = process->stop_task == task ? process->stop : RMD_PENDING;
     rmdi_process_forget(task);
     process->stop_task = NULL;
-    if (why == RMD_OUTCOME_CANCELLED || task->told) {
+    if (why == RMD_OUTCOME_TIMEOUT) {
+        rmdi_process_task_fail(task, why, RMD_ETIMEDOUT, "stopped at its time limit", ended);
+    } else if (why == RMD_OUTCOME_CANCELLED || task->told) {
         rmdi_process_task_end(task, RMD_OUTCOME_CANCELLED, RMD_ECANCELED, "stopped while it ran",
                               ended);
-    } else if (why == RMD_OUTCOME_TIMEOUT) {
-        rmdi_process_task_fail(task, why, RMD_ETIMEDOUT, "stopped at its time limit", ended);
     } else {
         task->crashes++;
         keep_account(process, task, detail);
@@ -500,6 +535,7 @@ static void bury(rmdi_process *process)
 {
     rmdi_template_message order = { .what = RMDI_TEMPLATE_REAP, .pid = process->pid };
     rmdi_guard_leave(process->guard_slot); /* while the group's number is still its own */
+    process->listed = false;
     if (process->ours_to_reap)
         (void)rmdi_template_send(process->pool, &order, NULL, 0);
     process->ours_to_reap = false;
@@ -557,8 +593,8 @@ void rmdi_process_ended(rmdi_process *process, const rmdi_child_end *how)
     /* Kill first, read then: whatever a member had written is in the pipe by now, and none can go
      * on writing while we read. */
     rmdi_process_signal(process, SIGKILL);
-    while (read_errors(process, false))
-        ;
+    for (int i = 0; i < PIPE_BYTES / PIPE_PIECE && read_errors(process) > 0; i++)
+        ; /* what was there; one that has escaped may write for ever */
     rmdi_lock_enter(&pool->kept.lock);
     rmdi_process_collect(process, &ended);
     process->state = RMDI_PROCESS_CLEARING;

@@ -10,8 +10,8 @@ int rmd_start(int *argc, char ***argv)
 {
     if (*argc > 0 && strcmp((*argv)[0], RMDI_GUARD_NAME) == 0)
         rmdi_guard_process();
+    rmdi_guard_use_self(); /* also for pools that workers open */
     if (*argc > 0 && strcmp((*argv)[0], RMDI_TEMPLATE_NAME) == 0)
         rmdi_template_process();
-    rmdi_guard_use_self();
     return 0;
 }

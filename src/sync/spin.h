@@ -104,7 +104,7 @@ static inline bool rmdi_spin_goes_on(rmdi_spin_time *time)
 #endif
     if (++time->looks % RMDI_SPIN_LOOKS_AT_ONCE == 0 && rmdi_clock_monotonic_ns() > time->end_ns)
         return false;
-    rmd_pause();
+    rmdi_spin_for(4);
     return true;
 }
 
