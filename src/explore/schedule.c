@@ -279,11 +279,17 @@ int64_t rmdi_clock_read(void)
 
 /* ---- nobody can go on ---- */
 
+static bool has_changed(const volatile void *word, uint32_t expected)
+{
+    return word && *(const volatile uint32_t *)word != expected;
+}
+
 static const rmdi_fiber *missed_wake_up(void)
 {
     for (unsigned i = 0; i < s.fibers; i++)
         if (fibers[i].state == RMDI_FIBER_PARKED &&
-            *(const volatile uint32_t *)fibers[i].word != fibers[i].expected)
+            (has_changed(fibers[i].word, fibers[i].expected) ||
+             has_changed(fibers[i].other_word, fibers[i].other_expected)))
             return &fibers[i];
     return NULL;
 }
@@ -477,14 +483,23 @@ void rmdi_fiber_join(rmdi_fiber *fiber)
 
 bool rmdi_fiber_park(const volatile void *word, uint32_t expected, int64_t deadline_ns)
 {
+    return rmdi_fiber_park_either(word, expected, NULL, 0, deadline_ns);
+}
+
+bool rmdi_fiber_park_either(const volatile void *word, uint32_t expected,
+                            const volatile void *other, uint32_t other_expected,
+                            int64_t deadline_ns)
+{
     rmdi_fiber *self = rmdi_running;
     uint32_t bit = 1u << rmdi_fiber_number(self);
     rmdi_memory_flush(self); /* the kernel's own barriers */
-    if (*(const volatile uint32_t *)word != expected)
+    if (has_changed(word, expected) || has_changed(other, other_expected))
         return false;
     self->state = RMDI_FIBER_PARKED;
     self->word = word;
     self->expected = expected;
+    self->other_word = other;
+    self->other_expected = other_expected;
     self->deadline_ns = deadline_ns;
     self->timed_out = false;
     self->since = s.steps;
@@ -502,7 +517,8 @@ static rmdi_fiber *sleeper_on(const volatile void *word)
     uint32_t codes[RMDI_FIBERS_MAX];
     unsigned n = 0;
     for (unsigned i = 0; i < s.fibers; i++) {
-        if (fibers[i].state != RMDI_FIBER_PARKED || fibers[i].word != word)
+        if (fibers[i].state != RMDI_FIBER_PARKED ||
+            (fibers[i].word != word && fibers[i].other_word != word))
             continue;
         codes[n++] = i;
         if (fibers[i].since < fibers[codes[0]].since) {

@@ -54,6 +54,8 @@ typedef struct rmd_explore_thread {
     /* waiting */
     const volatile void *word;
     uint32_t expected;
+    const volatile void *other_word; /* as well; NULL: on one only */
+    uint32_t other_expected;
     int64_t deadline_ns;
     bool timed_out;
     uint64_t since; /* step at which it began to wait: the longest waits first in a queue */
@@ -118,6 +120,10 @@ void rmdi_fiber_rest(void); /* not again before somebody else has made a step */
 
 /* Sleeping on a word: true when it was the deadline that ended it. */
 bool rmdi_fiber_park(const volatile void *word, uint32_t expected, int64_t deadline_ns);
+/* On two; other: NULL: on one only. */
+bool rmdi_fiber_park_either(const volatile void *word, uint32_t expected,
+                            const volatile void *other, uint32_t other_expected,
+                            int64_t deadline_ns);
 void rmdi_fiber_unpark(const volatile void *word, int fibers);
 
 /* Virtual time; it may jump when it is read. */

@@ -49,17 +49,31 @@ int rmdi_futex_wait_shared(const volatile void *word, uint32_t expected, int64_t
     return rmdi_futex_wait(word, expected, deadline_ns);
 }
 
-/* The explorer sleeps on one word: the system of old kernels. */
+/* One kernel or the other in each schedule. */
+static __attribute__((section("rmdi_statics"))) enum { NOT_TRIED, ON_ONE, ON_EITHER } sleeps;
+
+static bool sleeps_on_either(void)
+{
+    if (sleeps == NOT_TRIED)
+        sleeps = rmdi_choose(2, NULL, 2) ? ON_ONE : ON_EITHER;
+    return sleeps == ON_EITHER;
+}
+
 int rmdi_futex_wait_either(const volatile void *word, uint32_t expected,
                            const volatile void *shared, uint32_t shared_expected,
                            int64_t deadline_ns)
 {
-    (void)word;
-    (void)expected;
-    (void)shared;
-    (void)shared_expected;
-    (void)deadline_ns;
-    return ENOTSUP;
+    if (!rmdi_running)
+        return ETIMEDOUT;
+    rmdi_site *site = here(&park_site);
+    rmdi_step(site);
+    if (!sleeps_on_either())
+        return ENOTSUP;
+    rmdi_happened(site, shared_expected, "falls asleep if both are still that");
+    bool timed_out = rmdi_fiber_park_either(word, expected, shared, shared_expected, deadline_ns);
+    rmdi_running->site = site;
+    rmdi_happened(site, timed_out, timed_out ? "time is up" : "goes on");
+    return timed_out ? ETIMEDOUT : 0;
 }
 
 void rmdi_futex_wake(const volatile void *word, int sleepers)

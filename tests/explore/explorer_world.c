@@ -80,6 +80,51 @@ CHECK(time_passes_when_everybody_waits)
            0);
 }
 
+/* ---- two words ---- */
+
+static struct {
+    rmd_atomic(uint32_t) one, two;
+} words;
+
+static uint64_t woken_by_other;
+
+static void park_on_two(void *arg)
+{
+    (void)arg;
+    while (!rmd_atomic_load(&words.one, RMD_ACQUIRE)) {
+        rmdi_park_either(&words.one, 0, &words.two, 0, RMD_FOREVER);
+        if (!rmd_atomic_load(&words.two, RMD_RELAXED))
+            continue;
+        woken_by_other += !rmd_atomic_load(&words.one, RMD_RELAXED);
+        return;
+    }
+}
+
+/* Whichever is changed wakes; where the kernel knows only the first, that does. */
+static void wake_on_two(void *arg)
+{
+    (void)arg;
+    rmd_atomic_init(&words.one, 0);
+    rmd_atomic_init(&words.two, 0);
+    rmd_explore_thread *sleeper = rmd_explore_start(park_on_two, NULL, "sleeper");
+    rmd_atomic_store(&words.two, 1, RMD_RELEASE);
+    rmdi_unpark_shared(&words.two, 1);
+    for (int i = 0; i < 20; i++)
+        rmd_explore_point();
+    rmd_atomic_store(&words.one, 1, RMD_RELEASE);
+    rmdi_unpark_one(&words.one);
+    rmd_explore_join(sleeper);
+}
+
+CHECK(sleepers_on_two_words_wake_by_either)
+{
+    woken_by_other = 0;
+    EXPECT(explore(wake_on_two, (rmd_explore_options){ .schedules = 3000 }) == 0);
+    EXPECT(woken_by_other > 0);
+    EXPECT(explore(wake_on_two, (rmd_explore_options){ .schedules = 3000, .no_spurious = true }) ==
+           0);
+}
+
 /* ---- fairness ---- */
 
 static struct {
