@@ -13,6 +13,12 @@ enum { LINE = 64, FOR_TASK = 1, FOR_ROOM = 2 };
 /* How long a worker stays awake when there is nothing to do. */
 static const int64_t awake_ns = 50 * 1000;
 
+/* Of a slot, what is handed over with its state: the task, and its answer. */
+enum {
+    TASK_BYTES = offsetof(rmdi_ring_slot, error) - offsetof(rmdi_ring_slot, attempt),
+    ANSWER_BYTES = offsetof(rmdi_ring_slot, begun_ns) - offsetof(rmdi_ring_slot, error),
+};
+
 _Static_assert((RMDI_RING_SLOTS & (RMDI_RING_SLOTS - 1)) == 0, "indexes overflow");
 _Static_assert(sizeof(rmdi_ring_slot) == LINE, "a slot is one line");
 
@@ -86,10 +92,11 @@ static void fill(rmdi_ring_memory *memory, rmdi_ring_slot *slot, const rmdi_ring
                  uint32_t at)
 {
     unsigned char *to = memory->in + at;
+    RMD_PLAIN_WRITES(to, rmdi_ring_bytes(order));
     uint32_t function = copy_in(to, order->function, text_bytes(order->function));
     uint32_t name = copy_in(to + function, order->name, text_bytes(order->name));
     uint32_t arguments = copy_in(to + function + name, order->arguments.data, order->arguments.len);
-    RMD_PLAIN_WRITES(slot, sizeof *slot);
+    RMD_PLAIN_WRITES(&slot->attempt, TASK_BYTES);
     slot->attempt = order->attempt;
     slot->id = order->id;
     slot->in_at = at;
@@ -168,7 +175,7 @@ static bool is_within(uint32_t at, uint32_t len)
 static int read_answer(const rmdi_ring *ring, unsigned slot, rmdi_ring_answer *answer)
 {
     const rmdi_ring_slot *shared = &ring->memory->slots[slot];
-    RMD_PLAIN_READS(shared, sizeof *shared);
+    RMD_PLAIN_READS(&shared->error, ANSWER_BYTES);
     /* Volatile: each is read once, so that what was checked is what is used. */
     uint32_t at = *(const volatile uint32_t *)&shared->out_at;
     uint32_t len = *(const volatile uint32_t *)&shared->out_len;
@@ -360,7 +367,8 @@ int rmdi_ring_finish(rmdi_ring_end *end, int error, rmd_bytes result)
     use(&end->room, at, size);
     end->places[index] = at;
     end->has_piece[index] = true;
-    RMD_PLAIN_WRITES(slot, sizeof *slot);
+    RMD_PLAIN_WRITES(&slot->error, ANSWER_BYTES);
+    RMD_PLAIN_WRITES(memory->out + at, size);
     slot->out_at = at;
     slot->out_len = is_there ? (uint32_t)result.len
                              : copy_in(memory->out + at, result.data, result.len);
