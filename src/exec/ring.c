@@ -263,12 +263,15 @@ void rmdi_ring_end_init(rmdi_ring_end *end, rmdi_ring_memory *memory, void (*rin
     *end = (rmdi_ring_end){ .memory = memory, .ring_bell = ring_bell, .ctx = ctx };
 }
 
+static void take_back_room(rmdi_ring_end *end);
+
 rmdi_ring_slot *rmdi_ring_claim(rmdi_ring_end *end)
 {
     for (;;) {
         rmdi_ring_slot *slot = &end->memory->slots[slot_of(end->cursor)];
         uint32_t state = rmd_atomic_load(&slot->state, RMD_ACQUIRE);
         if (state == RMDI_RING_TAKEN) {
+            take_back_room(end); /* of the answer that was there before, if it was not yet */
             rmd_atomic_store(&slot->state, RMDI_RING_SKIPPED, RMD_RELEASE);
             end->has_piece[slot_of(end->cursor++)] = false;
             end->untold = true;
