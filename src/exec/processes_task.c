@@ -148,8 +148,7 @@ typedef struct rmdi_look {
     rmdi_ring_share *share; /* NULL: the task is in no ring; held */
     unsigned slot;
     bool sleeps;      /* it is counted as a sleeper of the share */
-    bool is_quiet;    /* there is nothing to take */
-    uint32_t awaited; /* the word to sleep on, as it was then */
+    uint32_t awaited; /* the word to sleep on, as it was then; 0: there is something to take */
 } look;
 
 /* With the lock held. The last that sleeps there leaves no sign: the worker would tell nobody. */
@@ -171,8 +170,8 @@ static void begin_looking(look *l, bool sleepy)
         return;
     l->share->sleepers++;
     l->sleeps = true;
-    l->is_quiet = !rmdi_ring_await(&process->ring, RMDI_AWAITED_BY_THREAD);
-    l->awaited = rmd_atomic_load(&l->share->memory->awaited, RMD_RELAXED);
+    bool there = rmdi_ring_await(&process->ring, RMDI_AWAITED_BY_THREAD);
+    l->awaited = there ? 0 : rmdi_ring_awaited(&process->ring);
 }
 
 /* Takes the answers of the worker that has the task, and, unless it is over, looks on from there.
@@ -226,7 +225,7 @@ static int sleep_once(look *l, rmdi_waiter *waiter, rmd_deadline deadline)
         return 0;
     if (!l->share)
         return rmdi_park(&waiter->state, 0, deadline);
-    if (!l->is_quiet)
+    if (!l->awaited)
         return 0;
     return rmdi_park_either(&waiter->state, 0, &l->share->memory->awaited, l->awaited, deadline);
 }

@@ -176,6 +176,12 @@ bool rmdi_ring_await(rmdi_ring *ring, uint32_t who);
 /* No thread sleeps any more. Look for answers once more: the worker may have told one, and so
  * nobody else, of its last. */
 void rmdi_ring_await_no_more(rmdi_ring_memory *memory);
+/* Then, for a thread: the value of `awaited` to park on; 0: something has been done since. */
+static inline uint32_t rmdi_ring_awaited(const rmdi_ring *ring)
+{
+    uint32_t awaited = rmd_atomic_load(&ring->memory->awaited, RMD_RELAXED);
+    return awaited & RMDI_AWAITED_BY_THREAD ? awaited : 0;
+}
 
 /* Wakes the threads that sleep on `awaited`. False: there are none. */
 bool rmdi_ring_wake_threads(rmdi_ring_memory *memory);
