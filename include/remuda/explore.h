@@ -136,6 +136,14 @@ RMD_API bool rmd_explore_join(rmd_explore_thread *thread);
 /* Has it been killed? As a supervisor that looks at a pidfd would know. */
 RMD_API bool rmd_explore_killed(const rmd_explore_thread *thread);
 
+/* From now on chance spares the calling process, or does so no more: what is not looked at, its
+ * beginning perhaps, is not where it always dies. */
+RMD_API void rmd_explore_spare(bool spared);
+
+/* Kills a process now, as another one does by SIGKILL: it makes no further step, unless it has
+ * ended before. Counts as one of kills_max, and may exceed it. Not for the caller itself. */
+RMD_API void rmd_explore_kill(rmd_explore_thread *process);
+
 /* A number from 0 to n - 1, chosen by the explorer. */
 RMD_API unsigned rmd_explore_choose(unsigned n);
 

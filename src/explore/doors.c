@@ -168,6 +168,7 @@ bool rmdi_explore_fault(rmdi_site *site, const char *name)
 
 static rmdi_site start_site = { "the explorer", 0, "start", "", false, 0 };
 static rmdi_site join_site = { "the explorer", 0, "join", "", false, 0 };
+static rmdi_site kill_site = { "the explorer", 0, "kill", "", false, 0 };
 static rmdi_site point_site = { "the explorer", 0, "point", "", false, 0 };
 
 static rmd_explore_thread *start(void (*fn)(void *arg), void *arg, const char *name, bool killable)
@@ -204,6 +205,19 @@ bool rmd_explore_killed(const rmd_explore_thread *thread)
         rmdi_vclock_join(&rmdi_running->clock, &thread->clock);
     rmdi_happened(&join_site, killed, NULL);
     return killed;
+}
+
+void rmd_explore_spare(bool spared)
+{
+    if (rmdi_running)
+        rmdi_running->killable = !spared;
+}
+
+void rmd_explore_kill(rmd_explore_thread *process)
+{
+    rmdi_step(&kill_site);
+    rmdi_fiber_kill(process);
+    rmdi_happened(&kill_site, rmdi_fiber_number(process), NULL);
 }
 
 unsigned rmd_explore_choose(unsigned n)

@@ -204,6 +204,12 @@ static void kill_fiber(rmdi_fiber *fiber)
             make_ready(&fibers[i]);
 }
 
+void rmdi_fiber_kill(rmdi_fiber *fiber)
+{
+    if (fiber->state < RMDI_FIBER_ENDED)
+        kill_fiber(fiber);
+}
+
 /* ---- what is unusual ---- */
 
 static uint32_t killable(void)

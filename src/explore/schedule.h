@@ -118,6 +118,9 @@ rmdi_fiber *rmdi_fiber_start(void (*fn)(void *arg), void *arg, const char *name,
 void rmdi_fiber_join(rmdi_fiber *fiber);
 void rmdi_fiber_rest(void); /* not again before somebody else has made a step */
 
+/* Another one makes no further step; nothing, if it has ended. */
+void rmdi_fiber_kill(rmdi_fiber *fiber);
+
 /* Sleeping on a word: true when it was the deadline that ended it. */
 bool rmdi_fiber_park(const volatile void *word, uint32_t expected, int64_t deadline_ns);
 /* On two; other: NULL: on one only. */

@@ -309,6 +309,33 @@ CHECK(processes_die_anywhere)
     EXPECT(killed_with_stores > 0 && result.complete);
 }
 
+static uint64_t killed_early, too_late;
+
+/* By somebody else, wherever it is; what it has written stays. */
+static void kill_it(void *arg)
+{
+    (void)arg;
+    rmd_atomic_init(&memory.word, 0);
+    rmd_atomic_init(&memory.other, 0);
+    rmd_explore_thread *process = rmd_explore_process(write_two, NULL, "process");
+    rmd_explore_kill(process);
+    bool ended = rmd_explore_join(process);
+    uint32_t word = rmd_atomic_load(&memory.word, RMD_RELAXED);
+    RMD_ASSERT(rmd_explore_killed(process) == !ended && (!ended || word == 2));
+    for (int i = 0; i < 5; i++)
+        rmd_explore_point();
+    RMD_ASSERT(rmd_atomic_load(&memory.word, RMD_RELAXED) == word);
+    killed_early += word < 2;
+    too_late += ended;
+}
+
+CHECK(processes_are_killed_by_others)
+{
+    killed_early = too_late = 0;
+    EXPECT(explore(kill_it, (rmd_explore_options){ .schedules = 2000 }) == 0);
+    EXPECT(killed_early > 0 && too_late > 0);
+}
+
 /* Alone with a main thread that has nothing left to do but to join. */
 static void die_alone(void *arg)
 {
