@@ -4,8 +4,10 @@
  * and virtual time. */
 #include "base/local.h"
 #include "base/random.h"
+#include "explore/heap.h"
 #include "explore/memory.h"
 #include "explore/schedule.h"
+#include "explore/trace.h"
 #include "port/clock.h"
 #include "port/cpu.h"
 #include "port/futex.h"
@@ -31,12 +33,21 @@ static rmdi_site *here(rmdi_site *otherwise)
 
 /* ---- futex ---- */
 
+/* Who wakes may know the address only; who sleeps has the kernel read what is there. */
+static void expect_alive(const rmdi_site *site, const volatile void *word)
+{
+    if (rmdi_heap_was_freed(word))
+        rmdi_found(RMD_EXPLORE_FREED, site, "%s sleeps on %s at %s:%d, which was freed",
+                   rmdi_running->name, site->object, rmdi_trace_file(site), site->line);
+}
+
 int rmdi_futex_wait(const volatile void *word, uint32_t expected, int64_t deadline_ns)
 {
     if (!rmdi_running)
         return ETIMEDOUT; /* nobody is there to wake us */
     rmdi_site *site = here(&park_site);
     rmdi_step(site);
+    expect_alive(site, word);
     rmdi_happened(site, expected, "falls asleep if it is still that");
     bool timed_out = rmdi_fiber_park(word, expected, deadline_ns);
     rmdi_running->site = site;
@@ -69,6 +80,8 @@ int rmdi_futex_wait_either(const volatile void *word, uint32_t expected,
     rmdi_step(site);
     if (!sleeps_on_either())
         return ENOTSUP;
+    expect_alive(site, word);
+    expect_alive(site, shared);
     rmdi_happened(site, shared_expected, "falls asleep if both are still that");
     bool timed_out = rmdi_fiber_park_either(word, expected, shared, shared_expected, deadline_ns);
     rmdi_running->site = site;
