@@ -142,8 +142,8 @@ void rmdi_ring_wake(rmdi_ring *ring)
 static bool change(rmdi_ring *ring, unsigned slot, rmdi_ring_state to)
 {
     uint32_t ready = RMDI_RING_READY;
-    /* Relaxed: nothing is handed over. */
-    return rmd_atomic_cas(&ring->memory->slots[slot].state, &ready, to, RMD_RELAXED, RMD_RELAXED);
+    /* Acquire, if it has begun: then those before it are done, and are to be seen so. */
+    return rmd_atomic_cas(&ring->memory->slots[slot].state, &ready, to, RMD_RELAXED, RMD_ACQUIRE);
 }
 
 bool rmdi_ring_take(rmdi_ring *ring, unsigned slot)
@@ -277,8 +277,8 @@ rmdi_ring_slot *rmdi_ring_claim(rmdi_ring_end *end)
             end->untold = true;
         } else if (state != RMDI_RING_READY) {
             return NULL;
-        } else if (rmd_atomic_cas(&slot->state, &state, RMDI_RING_BEGUN, RMD_ACQUIRE,
-                                  RMD_RELAXED)) {
+        } else if (rmd_atomic_cas(&slot->state, &state, RMDI_RING_BEGUN, RMD_ACQ_REL,
+                                  RMD_RELAXED)) { /* release: see change() */
             return slot;
         }
     }
