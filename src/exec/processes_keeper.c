@@ -106,11 +106,13 @@ static void arm_timer(rmdi_processes *pool)
 static bool look_at_rings(rmdi_processes *pool, rmdi_link *ended)
 {
     bool quiet = true;
+    /* Who waits for a place has said so in the rings that were there then. */
+    uint32_t what = RMDI_AWAITED_BY_KEEPER | (pool->place_waiters ? RMDI_AWAITED_BEGIN : 0);
     for (unsigned i = 0; i < pool->kept.pool.workers; i++) {
         rmdi_process *process = &pool->processes[i];
         if (!process->share || process->damaged)
             continue;
-        if (rmdi_ring_await(&process->ring, RMDI_AWAITED_BY_KEEPER)) {
+        if (rmdi_ring_await(&process->ring, what)) {
             rmdi_process_collect(process, ended);
             quiet = false;
         }
