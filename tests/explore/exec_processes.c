@@ -81,6 +81,7 @@ HARNESS(processes_a_crash_is_tried_again, .kills_max = 2)
 {
     if (!open_processes("processes:1"))
         return;
+    P->tries = 2;
     call_task(0, &twice);
     call_task(1, &twice);
     await_task(0);
@@ -110,6 +111,26 @@ HARNESS(processes_a_task_is_cancelled, .kills_max = 1)
     crew_add(&all, await_one, &numbers[1], "waits");
     await_task(0);
     crew_join(&all);
+    close_processes(3);
+}
+
+/* Its worker is killed, unless it is faster; what comes behind it is not hit. */
+HARNESS(processes_a_running_task_is_cancelled)
+{
+    crew all = { 0 };
+    open_processes("processes:1");
+    P->is_cancelled = true;
+    P->has_gate = rmd_explore_choose(2);
+    call_two(&numbers[0]);
+    crew_add(&all, await_one, &numbers[1], "waits");
+    await_begin(0);
+    cancel_one(&numbers[0]);
+    call_task(2, NULL);
+    await_task(2);
+    await_task(0);
+    crew_join(&all);
+    RMD_ASSERT(outcome_of(0) == RMD_OUTCOME_CANCELLED || outcome_of(0) == RMD_OUTCOME_OK);
+    RMD_ASSERT(outcome_of(1) == RMD_OUTCOME_OK && outcome_of(2) == RMD_OUTCOME_OK);
     close_processes(3);
 }
 
@@ -159,8 +180,10 @@ HARNESS(processes_a_place_is_waited_for, .kills_max = 1)
     crew all = { 0 };
     if (!open_processes("processes:1?queue=1"))
         return;
-    crew_add(&all, call_and_await, &numbers[2], "submits");
+    P->has_gate = true;
     call_two(&numbers[0]);
+    crew_add(&all, call_and_await, &numbers[2], "submits");
+    open_gate();
     crew_join(&all);
     close_processes(4);
 }

@@ -123,6 +123,16 @@ HARNESS(ring_finish_waits_for_room)
     end(&all, 3);
 }
 
+/* A task may take long: the answer of the one before must not wait for it. */
+HARNESS(ring_an_answer_does_not_wait_for_the_next_task)
+{
+    crew all = { 0 };
+    begin(&all, SMALL);
+    R->tasks[1].after = &R->tasks[0].is_over;
+    put_two(&numbers[0]);
+    end(&all, 2);
+}
+
 /* ---- taking back ---- */
 
 static void take_back_one(void *arg)
@@ -241,14 +251,15 @@ static void put_one_in_place(void *arg)
     put_in_place(*(int *)arg);
 }
 
-/* The last two are begun, and not done until somebody has seen that. */
+/* The first goes on only when the second has been put in. */
 HARNESS(ring_who_waits_for_a_begin_is_told)
 {
     crew all = { 0 };
     begin(&all, 1);
-    crew_add(&all, put_one_in_place, &numbers[2], "puts");
+    R->tasks[0].after = &R->tasks[1].is_put;
     put_in_place(0);
     put_in_place(1);
+    crew_add(&all, put_one_in_place, &numbers[2], "puts");
     end(&all, 3);
 }
 

@@ -56,6 +56,7 @@ static struct {
     stage_source *sources, *on_bell;
     worker workers[STAGE_WORKERS_MAX];
     unsigned workers_len;
+    unsigned amid;                   /* that have died in a task, killed by nobody */
     void *blocks[STAGE_WORKERS_MAX]; /* of rings */
 } w;
 
@@ -240,6 +241,15 @@ static rmdi_process *by_pid(unsigned number)
     return NULL;
 }
 
+static bool had_begun(const rmdi_process *process)
+{
+    bool begun = false;
+    for (int i = 0; i < RMDI_RING_SLOTS; i++)
+        begun |= rmd_atomic_load(&process->share->memory->slots[i].state, RMD_ACQUIRE) ==
+                 RMDI_RING_BEGUN;
+    return begun;
+}
+
 static bool hear_message(void)
 {
     enter();
@@ -262,6 +272,7 @@ static bool hear_message(void)
                                          : self->signal ? self->signal
                                                         : SIGKILL };
         RMD_ASSERT(process == self->process);
+        w.amid += killed && !self->signal && had_begun(process);
         rmdi_process_ended(process, &how);
     }
     return true;
@@ -464,7 +475,10 @@ static void run_task(worker *self, const rmdi_ring_slot *slot)
     unsigned char number = (unsigned char)(texts[slot->function_len] - '0');
     RMD_ASSERT(number < STAGE_TASKS);
     rmd_atomic_add(&P->begun[number], 1, RMD_RELAXED);
+    rmdi_unpark_all(&P->begun[number]);
     rmdi_ring_tell_begun(&self->end, slot->timed);
+    while (number == 0 && P->has_gate && !rmd_atomic_load(&P->gate, RMD_RELAXED))
+        rmdi_park(&P->gate, 0, RMD_FOREVER);
     RMD_ASSERT(rmdi_ring_finish(&self->end, 0, (rmd_bytes){ (char *)&number, 1 }) == 0);
 }
 
@@ -516,6 +530,18 @@ unsigned deaths(void)
     for (unsigned i = 0; i < w.workers_len; i++)
         n += w.workers[i].thread && !w.workers[i].signal && rmd_explore_killed(w.workers[i].thread);
     return n;
+}
+
+void open_gate(void)
+{
+    rmd_atomic_store(&P->gate, 1, RMD_RELAXED);
+    rmdi_unpark_all(&P->gate);
+}
+
+void await_begin(int number)
+{
+    while (!rmd_atomic_load(&P->begun[number], RMD_RELAXED))
+        rmdi_park(&P->begun[number], 0, RMD_FOREVER);
 }
 
 static void end_world(void)
@@ -579,16 +605,17 @@ static void check_tasks(int tasks)
     for (int i = 0; i < tasks; i++) {
         if (!P->futures[i])
             continue;
-        unsigned begun = (unsigned)rmd_atomic_load(&P->begun[i], RMD_RELAXED);
+        unsigned begun = rmd_atomic_load(&P->begun[i], RMD_RELAXED);
         rmd_outcome outcome = outcome_of(i);
         await_task(i);
         lost += outcome == RMD_OUTCOME_LOST;
         again += outcome == RMD_OUTCOME_OK ? begun - 1 : 0;
         RMD_ASSERT(outcome != RMD_OUTCOME_OK || begun > 0);
+        RMD_ASSERT(begun <= (P->tries ? P->tries : 1));
         RMD_ASSERT(outcome == RMD_OUTCOME_OK || outcome == RMD_OUTCOME_LOST || P->is_cancelled);
         rmd_future_free(P->futures[i]);
     }
-    RMD_ASSERT(lost + again <= deaths());
+    RMD_ASSERT(lost + again <= w.amid);
 }
 
 void free_processes(int tasks)

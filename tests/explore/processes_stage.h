@@ -16,10 +16,13 @@ enum { STAGE_TASKS = 6, STAGE_WORKERS_MAX = 6 };
 typedef struct processes_stage {
     rmd_pool *pool;
     rmd_future *futures[STAGE_TASKS];
-    rmd_atomic(int) begun[STAGE_TASKS]; /* how often, by whichever worker */
+    rmd_atomic(uint32_t) begun[STAGE_TASKS]; /* how often, by whichever worker */
     rmd_atomic(int) calls;
-    bool is_cancelled; /* tasks may be */
-    int tasks_max;     /* a worker retires after so many; 0: never */
+    bool has_gate;             /* task 0 goes on when it is open: */
+    rmd_atomic(uint32_t) gate; /* 1: it is */
+    bool is_cancelled;         /* tasks may be */
+    unsigned tries;            /* how often one may be begun; 0: once */
+    int tasks_max;             /* a worker retires after so many; 0: never */
 } processes_stage;
 
 extern processes_stage processes_stage_;
@@ -34,6 +37,10 @@ void free_processes(int tasks);
 
 /* How many workers have died that nobody has killed. */
 unsigned deaths(void);
+
+void open_gate(void);
+/* Waits until the task of that number has begun. */
+void await_begin(int number);
 
 /* Submits the task of that number. 0, RMD_ECLOSED. */
 int call_task(int number, const rmd_task_options *options);

@@ -104,6 +104,12 @@ void note_change(void)
     rmdi_unpark_all(&R->changed);
 }
 
+static void open_gate(rmd_atomic(uint32_t) *gate)
+{
+    rmd_atomic_store(gate, 1, RMD_RELEASE);
+    rmdi_unpark_all(gate);
+}
+
 static void forget_task(int number)
 {
     R->in_slot[R->tasks[number].slot] = -1;
@@ -114,6 +120,7 @@ void end_task(int number, ring_fate fate)
 {
     RMD_ASSERT(R->tasks[number].fate == RING_OPEN);
     R->tasks[number].fate = fate;
+    open_gate(&R->tasks[number].is_over);
     R->over++;
     note_change();
 }
@@ -186,6 +193,7 @@ bool put_task(int number)
     task->turn = ++R->turns;
     R->in_slot[slot] = number;
     rmdi_ring_wake(&R->ring);
+    open_gate(&task->is_put);
     return true;
 }
 
@@ -326,6 +334,9 @@ static void run_in_ring(rmdi_ring_slot *slot)
     if (slot->timed)
         rmd_atomic_store(&slot->begun_ns, 1, RMD_RELAXED);
     rmdi_ring_tell_begun(&R->end, slot->timed);
+    rmd_atomic(uint32_t) *after = R->tasks[number].after;
+    while (after && !rmd_atomic_load(after, RMD_ACQUIRE))
+        rmdi_park(after, 0, RMD_FOREVER);
     check_arguments(slot, number);
     finish(number);
 }

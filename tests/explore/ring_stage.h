@@ -21,6 +21,9 @@ typedef struct ring_share {
 } ring_share;
 
 typedef struct ring_task {
+    rmd_atomic(uint32_t) *after;  /* it goes on when this is set; NULL: it does not wait */
+    rmd_atomic(uint32_t) is_over; /* its answer has been taken */
+    rmd_atomic(uint32_t) is_put;
     rmd_atomic(int) begun;    /* how often */
     uint32_t in_len, out_len; /* of its arguments and its result, as the explorer likes */
     bool timed, fails;        /* its answer is an error */
