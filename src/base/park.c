@@ -3,7 +3,6 @@
 
 #include "port/futex.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <remuda/error.h>
 
@@ -25,15 +24,19 @@ int(rmdi_park_shared)(rmd_atomic(uint32_t) *word, uint32_t expected, rmd_deadlin
     return rmdi_futex_wait_shared(word, expected, deadline.ns) ? RMD_ETIMEDOUT : 0;
 }
 
+bool rmdi_can_park_either(void)
+{
+    return rmdi_futex_has_either();
+}
+
 int(rmdi_park_either)(rmd_atomic(uint32_t) *word, uint32_t expected, rmd_atomic(uint32_t) *shared,
                       uint32_t shared_expected, rmd_deadline deadline)
 {
     if (deadline.ns <= 0)
         return RMD_ETIMEDOUT;
-    int err = rmdi_futex_wait_either(word, expected, shared, shared_expected, deadline.ns);
-    if (err == ENOTSUP)
-        err = rmdi_futex_wait(word, expected, deadline.ns);
-    return err ? RMD_ETIMEDOUT : 0;
+    return rmdi_futex_wait_either(word, expected, shared, shared_expected, deadline.ns)
+               ? RMD_ETIMEDOUT
+               : 0;
 }
 
 void(rmdi_unpark_shared)(rmd_atomic(uint32_t) *word, int n)

@@ -5,6 +5,7 @@
 
 #include <remuda/atomics.h>
 #include <remuda/deadline.h>
+#include <stdbool.h>
 
 /* Sleeps while *word is expected. 0 when woken, for no reason even, or when *word was
  * something else: look again. RMD_ETIMEDOUT when the deadline has passed (no detail:
@@ -15,8 +16,8 @@ int rmdi_park(rmd_atomic(uint32_t) *word, uint32_t expected, rmd_deadline deadli
 /* The same on a word that several processes map. */
 int rmdi_park_shared(rmd_atomic(uint32_t) *word, uint32_t expected, rmd_deadline deadline);
 
-/* The same on both: a word of this process, and one that several map. Where the system cannot sleep
- * on two words it sleeps on the first. */
+/* The same on both: a word of this process, and one that several map. Only if the system can. */
+bool rmdi_can_park_either(void);
 int rmdi_park_either(rmd_atomic(uint32_t) *word, uint32_t expected, rmd_atomic(uint32_t) *shared,
                      uint32_t shared_expected, rmd_deadline deadline);
 

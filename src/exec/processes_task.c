@@ -220,10 +220,11 @@ static bool is_done_while_we_look(const look *l, const rmdi_waiter *waiter)
 
 static int sleep_once(look *l, rmdi_waiter *waiter, rmd_deadline deadline)
 {
-    look_closely(l, true, true);
+    bool both = rmdi_can_park_either();
+    look_closely(l, true, both);
     if (is_over(waiter))
         return 0;
-    if (!l->share)
+    if (!l->share || !both) /* else the keeper takes the answer */
         return rmdi_park(&waiter->state, 0, deadline);
     if (!l->awaited)
         return 0;

@@ -143,7 +143,7 @@ static bool change(rmdi_ring *ring, unsigned slot, rmdi_ring_state to)
 {
     uint32_t ready = RMDI_RING_READY;
     /* Acquire, if it has begun: then those before it are done, and are to be seen so. */
-    return rmd_atomic_cas(&ring->memory->slots[slot].state, &ready, to, RMD_RELAXED, RMD_ACQUIRE);
+    return rmd_atomic_cas(&ring->memory->slots[slot].state, &ready, to, RMD_ACQUIRE, RMD_ACQUIRE);
 }
 
 bool rmdi_ring_take(rmdi_ring *ring, unsigned slot)

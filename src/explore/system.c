@@ -70,6 +70,11 @@ static bool sleeps_on_either(void)
     return sleeps == ON_EITHER;
 }
 
+bool rmdi_futex_has_either(void)
+{
+    return rmdi_running && sleeps_on_either();
+}
+
 int rmdi_futex_wait_either(const volatile void *word, uint32_t expected,
                            const volatile void *shared, uint32_t shared_expected,
                            int64_t deadline_ns)
@@ -78,8 +83,6 @@ int rmdi_futex_wait_either(const volatile void *word, uint32_t expected,
         return ETIMEDOUT;
     rmdi_site *site = here(&park_site);
     rmdi_step(site);
-    if (!sleeps_on_either())
-        return ENOTSUP;
     expect_alive(site, word);
     expect_alive(site, shared);
     rmdi_happened(site, shared_expected, "falls asleep if both are still that");

@@ -34,6 +34,20 @@ struct word {
 };
 enum { WORD_32 = 2, WORD_PRIVATE = 128, SYS_WAITV = 449 };
 
+bool rmdi_futex_has_either(void)
+{
+    /* Asked once; it does not matter that two may do so at once. No words at all are refused, by a
+     * kernel that knows the call, as wrong arguments. */
+    static _Atomic int known;
+    int answer = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (!answer) {
+        syscall(SYS_WAITV, NULL, 0, 0, NULL, CLOCK_MONOTONIC);
+        answer = errno == EINVAL ? 1 : -1;
+        __atomic_store_n(&known, answer, __ATOMIC_RELAXED);
+    }
+    return answer > 0;
+}
+
 int rmdi_futex_wait_either(const volatile void *word, uint32_t expected,
                            const volatile void *shared, uint32_t shared_expected,
                            int64_t deadline_ns)
@@ -44,9 +58,7 @@ int rmdi_futex_wait_either(const volatile void *word, uint32_t expected,
                            .tv_nsec = deadline_ns % 1000000000 };
     long r = syscall(SYS_WAITV, words, 2, 0, deadline_ns == INT64_MAX ? NULL : &at,
                      CLOCK_MONOTONIC);
-    if (r >= 0 || errno == EAGAIN || errno == EINTR)
-        return 0;
-    return errno == ETIMEDOUT ? ETIMEDOUT : ENOTSUP;
+    return r < 0 && errno == ETIMEDOUT ? ETIMEDOUT : 0;
 }
 
 void rmdi_futex_wake(const volatile void *word, int sleepers)

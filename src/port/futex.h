@@ -3,6 +3,7 @@
 #ifndef RMDI_PORT_FUTEX_H
 #define RMDI_PORT_FUTEX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Sleeps while *word is expected, at most until deadline_ns on the monotonic clock
@@ -13,8 +14,9 @@ int rmdi_futex_wait(const volatile void *word, uint32_t expected, int64_t deadli
 /* The same for a word that the kernel clears, or another process. */
 int rmdi_futex_wait_shared(const volatile void *word, uint32_t expected, int64_t deadline_ns);
 
-/* Sleeps on two words at once, of which the second is one that another process may write. ENOTSUP:
- * the kernel cannot do that (before Linux 5.16). */
+/* Can the kernel sleep on two words at once (Linux 5.16)? */
+bool rmdi_futex_has_either(void);
+/* Does so; the second is one that another process may write. */
 int rmdi_futex_wait_either(const volatile void *word, uint32_t expected,
                            const volatile void *shared, uint32_t shared_expected,
                            int64_t deadline_ns);

@@ -235,7 +235,7 @@ static pid_t pid_of(unsigned number)
 
 static rmdi_process *by_pid(unsigned number)
 {
-    for (unsigned i = 0; i < w.pool->pool.workers; i++)
+    for (unsigned i = 0; i < w.pool->kept.pool.workers; i++)
         if (w.pool->processes[i].pid == pid_of(number) && w.pool->processes[i].ours_to_reap)
             return &w.pool->processes[i];
     return NULL;

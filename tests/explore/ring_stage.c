@@ -26,6 +26,7 @@ ring_share *open_share(void)
     uintptr_t at = ((uintptr_t)share->block + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
     share->memory = (rmdi_ring_memory *)at;
     rmd_atomic_init(&share->refs, 1);
+    share->sleepers = 0;
     rmdi_ring_init(&R->ring, share->memory);
     for (int i = 0; i < RMDI_RING_SLOTS; i++)
         R->in_slot[i] = -1;
@@ -199,20 +200,37 @@ bool put_task(int number)
 
 /* ---- threads of the owner ---- */
 
-/* With the lock held, which is released: sleeps until something has been done in the ring, or,
- * among others, they have taken it. */
-static void sleep_in_ring(bool among_others)
+/* Parks on the word of the ring, or, among others, on that and on what they change; without a kernel
+ * that can do so, on the latter alone, and leaves no sign in the ring. */
+static void park_in_ring(ring_share *share, uint32_t awaited, uint32_t seen, bool among_others)
 {
-    ring_share *share = R->share;
-    uint32_t seen = rmd_atomic_load(&R->changed, RMD_RELAXED), awaited = 0;
-    rmd_atomic_add(&share->refs, 1, RMD_RELAXED);
-    if (!rmdi_ring_await(&R->ring, RMDI_AWAITED_BY_THREAD))
-        awaited = rmdi_ring_awaited(&R->ring);
-    leave_ring();
-    if (awaited && among_others)
+    if (among_others && !rmdi_can_park_either())
+        rmdi_park(&R->changed, seen, RMD_FOREVER);
+    else if (awaited && among_others)
         rmdi_park_either(&R->changed, seen, &share->memory->awaited, awaited, RMD_FOREVER);
     else if (awaited)
         rmdi_park_shared(&share->memory->awaited, awaited, RMD_FOREVER);
+}
+
+/* With the lock held, which is released: sleeps until something has been done in the ring, or,
+ * among others, they have taken it. As look_closely() in processes_task.c: the last that has slept
+ * there takes back the sign, and whoever has slept takes what is done. */
+static void sleep_in_ring(bool among_others)
+{
+    ring_share *share = R->share;
+    bool signs = !among_others || rmdi_can_park_either();
+    uint32_t seen = rmd_atomic_load(&R->changed, RMD_RELAXED), awaited = 0;
+    rmd_atomic_add(&share->refs, 1, RMD_RELAXED);
+    share->sleepers += signs;
+    if (signs && !rmdi_ring_await(&R->ring, RMDI_AWAITED_BY_THREAD))
+        awaited = rmdi_ring_awaited(&R->ring);
+    leave_ring();
+    park_in_ring(share, awaited, seen, among_others);
+    enter_ring();
+    if (signs && --share->sleepers == 0)
+        rmdi_ring_await_no_more(share->memory);
+    take_answers();
+    leave_ring();
     drop_share(share);
 }
 

@@ -16,6 +16,7 @@ typedef enum ring_fate { RING_OPEN, RING_DONE, RING_TAKEN_BACK, RING_LOST } ring
 /* Memory that is freed when the last who uses it has let go, as rmdi_ring_share. */
 typedef struct ring_share {
     rmd_atomic(uint32_t) refs;
+    unsigned sleepers; /* guarded by the lock */
     rmdi_ring_memory *memory;
     void *block; /* where it lies */
 } ring_share;
