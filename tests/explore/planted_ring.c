@@ -32,6 +32,8 @@ typedef enum flaw {
     SHARED_TOO_EARLY, /* the new ring is seen before it is one */
 } flaw;
 
+typedef enum fate { OPEN, OVER, TAKEN_BACK, LOST } fate;
+
 /* What both map. */
 typedef struct small_ring {
     rmd_atomic(uint32_t) state[SLOTS], sleeps, awaited, quit, refs;
@@ -46,7 +48,7 @@ static struct {
     unsigned head, tail, used; /* used: pieces of the room for arguments */
     bool is_taken[SLOTS];
     int in_slot[SLOTS];
-    enum { OPEN, OVER, TAKEN_BACK, LOST } fate[TASKS];
+    fate fate[TASKS];
     unsigned over;
     small_condition changed;
     bool quitting;
@@ -132,10 +134,10 @@ static bool change(unsigned slot, uint32_t to)
     return true;
 }
 
-static void end_task(int task, int fate)
+static void end_task(int task, fate how)
 {
     RMD_ASSERT(o.fate[task] == OPEN);
-    o.fate[task] = fate;
+    o.fate[task] = how;
     o.over++;
     small_condition_notify_all(&o.changed);
 }

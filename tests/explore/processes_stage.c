@@ -368,6 +368,8 @@ WRAP(int, kill, pid_t pid, int signal)
     leave();
     if (dies) {
         self->signal = signal;
+        for (unsigned steps = 10 * rmd_explore_choose(3); steps > 0; steps--)
+            rmd_explore_point(); /* it takes its time to get there */
         rmd_explore_kill(self->thread);
     }
     return 0;

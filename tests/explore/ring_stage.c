@@ -200,8 +200,8 @@ bool put_task(int number)
 
 /* ---- threads of the owner ---- */
 
-/* Parks on the word of the ring, or, among others, on that and on what they change; without a kernel
- * that can do so, on the latter alone, and leaves no sign in the ring. */
+/* Parks on the word of the ring, or, among others, on that and on what they change; on a kernel
+ * that cannot, on the latter alone, without a sign in the ring. */
 static void park_in_ring(ring_share *share, uint32_t awaited, uint32_t seen, bool among_others)
 {
     if (among_others && !rmdi_can_park_either())
