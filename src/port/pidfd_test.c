@@ -106,3 +106,75 @@ TEST(dropped_ends_of_children_are_noticed)
     signal(SIGCHLD, SIG_IGN);
     CHECK(rmdi_child_ends_are_dropped());
 }
+
+/* ---- looking ---- */
+
+/* Until there is news; it comes soon after what makes it. */
+static rmdi_child_news await_news(pid_t pid, rmdi_child_end *end)
+{
+    rmdi_child_news news;
+    while ((news = rmdi_child_look(pid, end)) == RMDI_CHILD_RUNS)
+        ;
+    return news;
+}
+
+TEST(a_look_tells_the_end_again_and_again_and_leaves_the_zombie)
+{
+    int leash;
+    rmdi_child_end end = { .status = 99 };
+    pid_t pid = leashed_child(&leash, 0);
+    CHECK_EQ(rmdi_child_look(pid, &end), RMDI_CHILD_RUNS);
+    CHECK_EQ(end.status, 99);
+    REQUIRE(write(leash, "x", 1) == 1);
+    CHECK_EQ(await_news(pid, &end), RMDI_CHILD_ENDED);
+    end = (rmdi_child_end){ 0 };
+    CHECK_EQ(rmdi_child_look(pid, &end), RMDI_CHILD_ENDED);
+    CHECK_EQ(end.status, 7);
+    CHECK_EQ(end.signal, 0);
+    CHECK_INT(end.usage.ru_maxrss, >, 0);
+    CHECK_EQ(kill(pid, 0), 0);
+    rmdi_child_bury(pid);
+    CHECK_EQ(rmdi_child_look(pid, &end), RMDI_CHILD_RUNS); /* nothing is known about it */
+}
+
+TEST(a_look_tells_the_signal_that_ended_it)
+{
+    int leash;
+    rmdi_child_end end;
+    pid_t pid = leashed_child(&leash, SIGKILL);
+    REQUIRE(write(leash, "x", 1) == 1);
+    CHECK_EQ(await_news(pid, &end), RMDI_CHILD_ENDED);
+    CHECK_EQ(end.status, -1);
+    CHECK_EQ(end.signal, SIGKILL);
+    rmdi_child_bury(pid);
+}
+
+TEST(a_look_tells_a_stop_and_a_continuation_once)
+{
+    int leash;
+    rmdi_child_end end;
+    pid_t pid = leashed_child(&leash, 0);
+    kill(pid, SIGSTOP);
+    CHECK_EQ(await_news(pid, &end), RMDI_CHILD_STOPPED);
+    CHECK_EQ(rmdi_child_look(pid, &end), RMDI_CHILD_RUNS);
+    kill(pid, SIGCONT);
+    CHECK_EQ(await_news(pid, &end), RMDI_CHILD_CONTINUED);
+    CHECK_EQ(rmdi_child_look(pid, &end), RMDI_CHILD_RUNS);
+    kill(pid, SIGKILL);
+    CHECK_EQ(await_news(pid, &end), RMDI_CHILD_ENDED);
+    rmdi_child_bury(pid);
+}
+
+TEST(the_end_of_a_stopped_child_is_not_hidden_by_its_stop)
+{
+    int leash;
+    rmdi_child_end end;
+    pid_t pid = leashed_child(&leash, 0);
+    int pidfd = rmdi_pidfd_open(pid);
+    kill(pid, SIGSTOP);
+    kill(pid, SIGKILL);
+    await(pidfd);
+    CHECK_EQ(rmdi_child_look(pid, &end), RMDI_CHILD_ENDED);
+    CHECK_EQ(end.signal, SIGKILL);
+    rmdi_child_bury(pid);
+}

@@ -6,8 +6,10 @@
 #include "port/spawn.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -189,4 +191,59 @@ TEST(processes_are_listed_until_the_caller_has_enough)
     int after_ours = -1;
     CHECK_EQ(rmdi_procfs_each(count_until_ours, &after_ours), 0);
     CHECK_EQ(after_ours, 0);
+}
+
+static void *wait_at(void *barrier)
+{
+    pthread_barrier_wait(barrier);
+    pthread_barrier_wait(barrier);
+    return NULL;
+}
+
+static void count_threads(const char *name)
+{
+    pthread_barrier_t barrier;
+    pthread_t threads[2];
+    prctl(PR_SET_NAME, name);
+    unsigned alone = rmdi_procfs_threads();
+    CHECK_EQ(alone, 1);
+    pthread_barrier_init(&barrier, NULL, 3);
+    for (int i = 0; i < 2; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, wait_at, &barrier) == 0);
+    pthread_barrier_wait(&barrier);
+    unsigned together = rmdi_procfs_threads();
+    if (KIT_SANITIZED) /* some have a thread of their own */
+        CHECK_INT(together, >=, 3);
+    else
+        CHECK_EQ(together, 3);
+    pthread_barrier_wait(&barrier);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+}
+
+TEST(our_threads_are_counted)
+{
+    count_threads("plain");
+}
+
+TEST(our_threads_are_counted_behind_a_hostile_name)
+{
+    count_threads(") S 1 2 (3 4 5)");
+}
+
+TEST(the_memory_that_is_there_is_what_was_touched)
+{
+    enum { BYTES = 32 * 1024 * 1024, ABOUT = 4 * 1024 * 1024 };
+    int64_t before = (int64_t)rmdi_procfs_resident();
+    CHECK_INT(before, >, 64 * 1024);
+    char *memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(memory != MAP_FAILED);
+    CHECK_INT((int64_t)rmdi_procfs_resident() - before, <, ABOUT);
+    for (int i = 0; i < BYTES; i += 4096)
+        memory[i] = 1;
+    int64_t grown = (int64_t)rmdi_procfs_resident() - before;
+    CHECK_INT(grown, >, BYTES - ABOUT);
+    CHECK_INT(grown, <, KIT_SANITIZED ? 3 * (int64_t)BYTES : BYTES + ABOUT);
+    munmap(memory, BYTES);
+    CHECK_INT((int64_t)rmdi_procfs_resident() - before, <, KIT_SANITIZED ? BYTES : ABOUT);
 }
