@@ -2,6 +2,7 @@
 #include "base/park.h"
 
 #include "kit.h"
+#include "kit_asleep.h"
 #include "port/clock.h"
 
 #include <pthread.h>
@@ -136,31 +137,17 @@ static void *sleep_on_two(void *arg)
     return NULL;
 }
 
-/* What the thread sleeps in, as the kernel names it. */
-static void await_sleep(pid_t thread)
-{
-    char path[64], state[128];
-    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)thread);
-    for (bool sleeps = false; !sleeps;) {
-        FILE *file = fopen(path, "re");
-        REQUIRE(file && fgets(state, sizeof state, file));
-        fclose(file);
-        sleeps = strstr(state, ") S ") != NULL;
-    }
-}
-
-static pid_t sleeper;
-
 static void *sleep_known(void *arg)
 {
-    sleeper = gettid();
+    *(pid_t *)arg = gettid();
     return sleep_on_two(arg);
 }
 
 static void wake_sleeper(rmd_atomic(uint32_t) *by, bool shared)
 {
     pthread_t thread;
-    REQUIRE(pthread_create(&thread, NULL, sleep_known, NULL) == 0);
+    pid_t sleeper;
+    REQUIRE(pthread_create(&thread, NULL, sleep_known, &sleeper) == 0);
     while (!rmd_atomic_load(&asleep, RMD_ACQUIRE))
         ;
     await_sleep(sleeper);
