@@ -77,6 +77,12 @@ typedef struct kit_case {
 
 #define KIT_HERE __FILE__, __LINE__
 
+/* A test program may define this, and main() then calls it before anything else; with the program's
+ * own argc and argv. It is for programs that are started anew by what they test: one whose cases
+ * open pools of processes adds its functions there, and calls rmd_start(), from which a worker does
+ * not come back. What runs in such a process is no part of a case: no CHECK counts there. */
+void kit_first(int *argc, char ***argv);
+
 /* What main() does; for programs that bring their own, and take their own options away first. */
 int kit_main(int argc, char **argv);
 

@@ -3,7 +3,12 @@
  * linker then leaves this one out. */
 #include "kit.h"
 
+/* Most programs have none. */
+__attribute__((weak)) void kit_first(int *argc, char ***argv);
+
 int main(int argc, char **argv)
 {
+    if (kit_first)
+        kit_first(&argc, &argv);
     return kit_main(argc, argv);
 }
