@@ -121,8 +121,10 @@ void rmdi_process_collect(rmdi_process *process, rmdi_link *ended)
            (more = rmdi_ring_next(&process->ring, &answer)) == 1) {
         rmdi_process_task *task = process->tasks[answer.slot];
         rmdi_process_forget(task);
-        if (process->stop_task == task)
+        if (process->stop_task == task) {
             process->stop_task = NULL; /* it was faster */
+            rmdi_kept_kick(&pool->kept);
+        }
         take_answer(task, &answer, ended);
         rmdi_ring_release(&process->ring);
         some = true;

@@ -195,6 +195,20 @@ TEST(without_a_ladder_the_first_step_is_sigterm)
     close_pool(pool);
 }
 
+TEST(a_ladder_of_ones_own_is_climbed_from_its_first_step)
+{
+    static const rmd_kill_step ladder[] = { { SIGUSR2, 60000 } };
+    rmd_task_options options = { .limits = { .ladder = ladder, .ladder_len = 1 } };
+    gate at = make_gate("gate");
+    rmd_pool *pool = open_pool("processes:1");
+    rmd_future *future = call_with(pool, "finish_anyway", RMD_ARGS("gate"), options);
+    await_arrival(&at);
+    CHECK_EQ(rmd_future_cancel(future), 0);
+    CHECK_EQ(INT_OF(future), SIGUSR2);
+    check_works(pool); /* and nobody waits for the rest of it */
+    close_pool(pool);
+}
+
 TEST(a_task_that_finishes_although_its_time_is_up_is_ok)
 {
     make_gate("gate");

@@ -301,6 +301,10 @@ static bool look_locked(rmdi_process *process)
         rmdi_process_settle(process);
         rmdi_processes_go_on(pool);
     }
+    /* Its task has finished although it was told: it is not waited for as long as the ladder lets a
+     * task go on, but may still print what that has left. */
+    if (process->state == RMDI_PROCESS_STOPPING && !process->stop_task)
+        rmdi_ring_quit(&process->ring);
     if (pool->kept.quit && process->state == RMDI_PROCESS_READY) {
         process->state = RMDI_PROCESS_LEAVING;
         rmdi_process_settle(process);
