@@ -102,6 +102,30 @@ TEST(tasks_that_kill_their_workers_do_not_halt_the_pool)
     close_pool(pool);
 }
 
+TEST(when_the_last_worker_dies_after_the_halt_what_it_had_is_lost)
+{
+    gate at = make_gate("gate");
+    pid_t pid;
+    rmd_pool *pool = open_checking("processes:2");
+    rmd_future *held = stand(pool, &at, "gate", &pid), *behind = NULL;
+    gate other = make_gate("other");
+    pid_t dying;
+    rmd_future *dies = stand(pool, &other, "other", &dying);
+    add_line("bad", "");
+    kill(dying, SIGSTOP); /* so that what comes waits behind the other one */
+    for (int i = 0; i < 20; i++) {
+        rmd_future_free(behind);
+        behind = call(pool, "add", RMD_ARGS(1, i));
+    }
+    kill_and_await(pool, dying);
+    CHECK_LOST(dies);
+    CHECK_EQ(rmd_future_outcome(behind), RMD_PENDING);
+    kill(pid, SIGKILL);
+    CHECK_LOST(held);
+    CHECK_ENDED(behind, RMD_OUTCOME_LOST, RMD_EHALTED);
+    close_pool(pool);
+}
+
 TEST(what_runs_when_a_pool_halts_ends_as_it_likes)
 {
     gate at = make_gate("gate"), other = make_gate("other");

@@ -121,10 +121,30 @@ static void kill_unknown(uint64_t number)
     rmdi_strays_kill(&search);
 }
 
+static void end_all_queued(rmdi_processes *pool, rmdi_link *ended)
+{
+    for (int i = 0; i < RMDI_TASK_PRIORITIES; i++)
+        for (rmdi_link *link; (link = rmdi_list_take_first(&pool->queue[i]));) {
+            pool->queued--;
+            rmdi_process_task_end(RMDI_CONTAINER(link, rmdi_process_task, link), RMD_OUTCOME_LOST,
+                                  RMD_EHALTED, pool->halt_cause, ended);
+        }
+}
+
+/* With the lock held: a pool that has halted starts no more workers, so what has come back from the
+ * last one has nobody left to run it. */
+static void end_hopeless(rmdi_processes *pool, rmdi_link *ended)
+{
+    if (pool->halted && rmdi_processes_are_gone(pool))
+        end_all_queued(pool, ended);
+}
+
 /* It does not run, and there is nothing left of the try. */
 static void undo_fork(rmdi_process *process, int error, const char *text)
 {
     rmdi_processes *pool = process->pool;
+    rmdi_link ended;
+    rmdi_list_init(&ended);
     if (process->listed) {
         kill_unknown(process->number);
         rmdi_guard_leave(process->guard_slot);
@@ -134,12 +154,14 @@ static void undo_fork(rmdi_process *process, int error, const char *text)
     rmdi_lock_enter(&pool->kept.lock);
     drop_share(process);
     process->state = RMDI_PROCESS_NONE;
+    end_hopeless(pool, &ended);
     if (!pool->opened && !pool->start_error) {
         pool->start_error = error;
         snprintf(pool->start_detail, sizeof pool->start_detail, "%s", text);
     }
     rmdi_condition_notify_all(&pool->kept.changed);
     rmdi_lock_release(&pool->kept.lock);
+    rmdi_processes_publish(pool, &ended);
     rmd_source_set_due(pool->retry, rmd_after_ms(RETRY_MS));
 }
 
@@ -411,16 +433,6 @@ static void take_step(rmdi_process *process)
 
 /* ---- death ---- */
 
-static void end_all_queued(rmdi_processes *pool, rmdi_link *ended)
-{
-    for (int i = 0; i < RMDI_TASK_PRIORITIES; i++)
-        for (rmdi_link *link; (link = rmdi_list_take_first(&pool->queue[i]));) {
-            pool->queued--;
-            rmdi_process_task_end(RMDI_CONTAINER(link, rmdi_process_task, link), RMD_OUTCOME_LOST,
-                                  RMD_EHALTED, pool->halt_cause, ended);
-        }
-}
-
 bool rmdi_processes_count_death(rmdi_processes *pool, const char *cause)
 {
     rmdi_link ended;
@@ -571,6 +583,7 @@ static void on_cleared(void *ctx)
     process->pid = 0;
     process->state = RMDI_PROCESS_NONE;
     rmdi_processes_go_on(pool);
+    end_hopeless(pool, &ended);
     rmdi_condition_notify_all(&pool->kept.changed);
     rmdi_kept_kick(&pool->kept); /* another one; or the end of all */
     rmdi_lock_release(&pool->kept.lock);
