@@ -8,12 +8,7 @@
  * or is to be ended. */
 #include "exec/processes.h"
 
-#include <string.h>
-
-enum {
-    LOOKED_AT = 8,       /* workers that are looked at for a place behind others */
-    NAME_MAX = 4 * 1024, /* longer ones are not told to the worker */
-};
+enum { LOOKED_AT = 8 }; /* workers that are looked at for a place behind others */
 
 _Static_assert((int)RMDI_CHUNK_MAX <= (int)RMDI_RING_SLOTS || (int)RMDI_RING_SLOTS == 2,
                "there is room for all");

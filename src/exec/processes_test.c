@@ -225,6 +225,26 @@ TEST(each_worker_has_a_name_of_its_own_also_after_a_death)
     close_pool(pool);
 }
 
+TEST(a_name_of_any_length_does_no_harm)
+{
+    enum { LONG = 200000 };
+    char *name = malloc(LONG + 1);
+    REQUIRE(name != NULL);
+    rmd_pool *pool = open_pool("processes:1");
+    for (size_t len = 1; len <= LONG; len = len * 3 + 1) {
+        memset(name, 'n', len);
+        name[len] = 0;
+        rmd_task_options options = { .name = name };
+        rmd_future *future = call_with(pool, "name_length", RMD_ARGS(1000000), options);
+        CHECK_EQ(strlen(rmd_future_name(future)), len);
+        int64_t seen = INT_OF(future) - 1000000; /* there it may be cut */
+        CHECK_INT(seen, <=, len);
+        CHECK_INT(seen, >=, len < 100 ? len : 100);
+    }
+    close_pool(pool);
+    free(name);
+}
+
 /* ---- what they write ---- */
 
 /* Lets a pipe be one of our streams; the other end is returned. */

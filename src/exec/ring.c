@@ -71,9 +71,11 @@ void rmdi_ring_init(rmdi_ring *ring, rmdi_ring_memory *memory)
     rmd_atomic_init(&memory->awaited, RMDI_AWAITED_BY_KEEPER); /* until it is ready */
 }
 
+/* With a 0 behind it. A longer one is cut: names are any length, and the worker's copy is only for
+ * the task itself to look at. */
 static size_t text_bytes(const char *text)
 {
-    return text ? strlen(text) + 1 : 0;
+    return text ? strnlen(text, RMDI_RING_TEXT_MAX) + 1 : 0;
 }
 
 size_t rmdi_ring_bytes(const rmdi_ring_order *order)
@@ -88,13 +90,21 @@ static uint32_t copy_in(unsigned char *to, const void *from, size_t len)
     return (uint32_t)len;
 }
 
+static uint32_t copy_text(unsigned char *to, const char *text)
+{
+    uint32_t size = copy_in(to, text, text_bytes(text));
+    if (size)
+        to[size - 1] = 0;
+    return size;
+}
+
 static void fill(rmdi_ring_memory *memory, rmdi_ring_slot *slot, const rmdi_ring_order *order,
                  uint32_t at)
 {
     unsigned char *to = memory->in + at;
     RMD_PLAIN_WRITES(to, rmdi_ring_bytes(order));
-    uint32_t function = copy_in(to, order->function, text_bytes(order->function));
-    uint32_t name = copy_in(to + function, order->name, text_bytes(order->name));
+    uint32_t function = copy_text(to, order->function);
+    uint32_t name = copy_text(to + function, order->name);
     uint32_t arguments = copy_in(to + function + name, order->arguments.data, order->arguments.len);
     RMD_PLAIN_WRITES(&slot->attempt, TASK_BYTES);
     slot->attempt = order->attempt;

@@ -52,6 +52,7 @@ enum {
     RMDI_RING_ROOM = 16 * 1024 * 1024 + 64 * 1024,
 #endif
     RMDI_RING_DETAIL = 512,
+    RMDI_RING_TEXT_MAX = 1023, /* of the name of a function or a task; what is longer is cut */
 };
 
 typedef enum rmdi_ring_state {

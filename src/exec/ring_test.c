@@ -68,6 +68,26 @@ TEST(a_task_without_a_name_and_arguments)
     CHECK(!task->timed);
 }
 
+TEST(a_long_name_is_cut)
+{
+    enum { LONG = 100000 };
+    unsigned slot;
+    char *name = malloc(LONG);
+    REQUIRE(name != NULL);
+    memset(name, 'n', LONG - 1);
+    name[LONG - 1] = 0;
+    rmdi_ring_order order = { .id = 1, .function = "f", .name = name, .arguments = { "x", 1 } };
+    open_ring();
+    REQUIRE(rmdi_ring_put(&ring, &order, &slot));
+    rmdi_ring_slot *task = claim(1);
+    const char *texts = (const char *)memory->in + task->in_at;
+    CHECK_EQ(task->name_len, RMDI_RING_TEXT_MAX + 1);
+    CHECK_EQ(strlen(texts + task->function_len), RMDI_RING_TEXT_MAX);
+    CHECK_EQ(task->in_len, 2 + task->name_len + 1);
+    CHECK_EQ(texts[task->in_len - 1], 'x');
+    free(name);
+}
+
 TEST(an_answer_arrives_as_it_was_given)
 {
     open_ring();
