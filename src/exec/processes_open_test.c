@@ -243,6 +243,8 @@ TEST(a_preload_that_never_ends_is_ended_at_the_deadline)
 
 TEST(each_worker_is_initialized_before_its_first_task)
 {
+    rmd_future *all[3];
+    gate at = make_gate("gate");
     rmd_pool *pool = open_pool_with(
         "processes:3",
         (rmd_pool_options){ .initializer = "initialize", .initializer_args = RMD_ARGS(17) });
@@ -250,6 +252,12 @@ TEST(each_worker_is_initialized_before_its_first_task)
     for (int i = 0; i < 10; i++)
         CHECK_EQ(INT_OF(call(pool, "initialized", RMD_ARGS())), 17);
     CHECK_LOST(call(pool, "die", RMD_ARGS("9", "")));
+    for (int i = 0; i < 3; i++) /* so that the new one is there */
+        all[i] = stand(pool, &at, "gate", NULL);
+    CHECK_STR(lines_of("initializers"), "xxxx");
+    open_gate(&at);
+    for (int i = 0; i < 3; i++)
+        CHECK_OK(all[i]);
     for (int i = 0; i < 10; i++)
         CHECK_EQ(INT_OF(call(pool, "initialized", RMD_ARGS())), 17);
     close_pool(pool);
