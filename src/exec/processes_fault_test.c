@@ -182,6 +182,38 @@ TEST(templates_that_are_killed_again_and_again_halt_the_pool)
     close_pool(pool);
 }
 
+/* What is inherited by a program that somebody else starts meanwhile. */
+static void check_close_on_exec(void)
+{
+    char path[64], target[256];
+    for (int fd = 3; fd < 256; fd++) {
+        int flags = fcntl(fd, F_GETFD);
+        if (flags < 0 || flags & FD_CLOEXEC)
+            continue;
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        ssize_t len = readlink(path, target, sizeof target - 1);
+        target[len < 0 ? 0 : len] = 0;
+        FAIL(target);
+    }
+}
+
+TEST(no_descriptor_is_left_to_those_whom_others_start)
+{
+    for (int fd = 3; fd < 256; fd++)
+        fcntl(fd, F_SETFD, FD_CLOEXEC); /* those that were here before */
+    gate at = make_gate("gate");
+    rmd_pool *pool = open_pool("processes:2");
+    rmd_future *held = stand(pool, &at, "gate", NULL);
+    check_close_on_exec();
+    pid_t old = find_template();
+    kill_template();
+    await_other_template(old);
+    check_close_on_exec();
+    open_gate(&at);
+    CHECK_OK(held);
+    close_pool(pool);
+}
+
 /* ---- the guard ---- */
 
 TEST(a_guard_that_is_killed_is_replaced_and_tasks_do_not_notice)

@@ -17,6 +17,7 @@
 #include "port/pidfd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -642,9 +643,10 @@ static void on_end(rmd_source *source, unsigned events, void *ctx)
 /* Its end is told by its descriptor alone. */
 static void follow(rmdi_process *process)
 {
-    int copy = process->pidfd < 0 ? -1 : dup(process->pidfd);
     int err = rmdi_loop_child_reserve(process->pool->kept.loop, &process->end, on_end, process);
-    if (err == 0 && copy >= 0 && rmdi_source_follow(process->end, copy) == 0)
+    /* A copy, which from then on is the source's. */
+    int copy = err < 0 ? -1 : fcntl(process->pidfd, F_DUPFD_CLOEXEC, 0);
+    if (copy >= 0 && rmdi_source_follow(process->end, copy) == 0)
         return;
     rmdi_process_signal(process, SIGKILL); /* what cannot be followed is ended here */
     rmdi_process_ended(process, NULL);
