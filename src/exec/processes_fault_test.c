@@ -182,6 +182,29 @@ TEST(templates_that_are_killed_again_and_again_halt_the_pool)
     close_pool(pool);
 }
 
+TEST(a_template_that_is_stopped_keeps_nobody_from_the_end)
+{
+    kit_resources before;
+    kit_resources_take(&before);
+    rmd_pool *pool = open_pool("processes:2");
+    rmd_task_options options = { .limits = { .queue_ms_max = 50 } };
+    kill(find_template(), SIGSTOP);
+    for (int i = 0; i < 10; i++)
+        check_works(pool);
+    rmd_future *lost[2];
+    for (int i = 0; i < 2; i++) /* that they have died is not known */
+        lost[i] = call(pool, "die", RMD_ARGS("9", ""));
+    CHECK_ENDED(call_with(pool, "add", RMD_ARGS(1, 2), options), RMD_OUTCOME_TIMEOUT,
+                RMD_ETIMEDOUT);
+    kill(find_template(), SIGCONT);
+    for (int i = 0; i < 2; i++)
+        CHECK_LOST(lost[i]);
+    check_works(pool);
+    kill(find_template(), SIGSTOP);
+    close_pool(pool);
+    CHECK_RESOURCES(&before);
+}
+
 /* What is inherited by a program that somebody else starts meanwhile. */
 static void check_close_on_exec(void)
 {

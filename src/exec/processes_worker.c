@@ -371,6 +371,9 @@ void rmdi_process_signal(const rmdi_process *process, int signal)
         kill(-process->pid, signal);
     else if (process->pidfd >= 0)
         rmdi_pidfd_signal(process->pidfd, signal);
+    /* Who is to tell us of its end must run: somebody may have stopped it. */
+    if (signal == SIGKILL && process->ours_to_reap && process->pool->template_pid)
+        kill(process->pool->template_pid, SIGCONT);
 }
 
 void rmdi_process_stop(rmdi_process *process, rmdi_process_task *task, rmd_outcome why)
