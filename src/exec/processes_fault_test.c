@@ -6,10 +6,7 @@
 #include "exec/guard.h"
 #include "kit_resources.h"
 
-#include <dirent.h>
 #include <pthread.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 
 /* A child in its group, and one outside of it. */
 static int do_have_family(rmd_call *call)
@@ -31,34 +28,6 @@ static const rmd_function own[] = { { .name = "have_family", .fn = do_have_famil
 WORKERS(own)
 
 enum { FAMILY = 3 };
-
-/* The child of ours that is a template; 0: none is, at the moment. */
-static pid_t find_template(void)
-{
-    pid_t found = 0;
-    char path[300], name[32];
-    DIR *tasks = opendir("/proc/self/task");
-    REQUIRE(tasks != NULL);
-    for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
-        char list[4096] = "";
-        snprintf(path, sizeof path, "/proc/self/task/%s/children", entry->d_name);
-        FILE *file = entry->d_name[0] == '.' ? NULL : fopen(path, "re");
-        if (file && !fgets(list, sizeof list, file))
-            list[0] = 0;
-        if (file)
-            fclose(file);
-        for (char *rest = list, *id; (id = strtok_r(rest, " \n", &rest)) != NULL;) {
-            snprintf(path, sizeof path, "/proc/%s/comm", id);
-            file = fopen(path, "re");
-            if (file && fgets(name, sizeof name, file) && strcmp(name, "rmd:template\n") == 0)
-                found = (pid_t)atoi(id);
-            if (file)
-                fclose(file);
-        }
-    }
-    closedir(tasks);
-    return found;
-}
 
 static void kill_template(void)
 {

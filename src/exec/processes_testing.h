@@ -10,6 +10,7 @@
 
 #include "exec/programs_testing.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <remuda/call.h>
@@ -309,6 +310,34 @@ static inline pid_t pid_of_worker(rmd_pool *pool)
 static inline void check_works(rmd_pool *pool)
 {
     CHECK_EQ(INT_OF(call(pool, "add", RMD_ARGS(2, 3))), 5);
+}
+
+/* The child of ours that is a template; 0: none is, at the moment. */
+static inline pid_t find_template(void)
+{
+    pid_t found = 0;
+    char path[300], name[32];
+    DIR *tasks = opendir("/proc/self/task");
+    REQUIRE(tasks != NULL);
+    for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
+        char list[4096] = "";
+        snprintf(path, sizeof path, "/proc/self/task/%s/children", entry->d_name);
+        FILE *file = entry->d_name[0] == '.' ? NULL : fopen(path, "re");
+        if (file && !fgets(list, sizeof list, file))
+            list[0] = 0;
+        if (file)
+            fclose(file);
+        for (char *rest = list, *id; (id = strtok_r(rest, " \n", &rest)) != NULL;) {
+            snprintf(path, sizeof path, "/proc/%s/comm", id);
+            file = fopen(path, "re");
+            if (file && fgets(name, sizeof name, file) && strcmp(name, "rmd:template\n") == 0)
+                found = (pid_t)atoi(id);
+            if (file)
+                fclose(file);
+        }
+    }
+    closedir(tasks);
+    return found;
 }
 
 #endif
