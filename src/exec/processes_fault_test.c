@@ -107,6 +107,52 @@ TEST(a_worker_whose_template_was_killed_may_die_too)
     close_pool(pool);
 }
 
+static int count_children(pid_t pid)
+{
+    char path[64], list[4096] = "";
+    int n = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
+    FILE *file = fopen(path, "re");
+    if (file && !fgets(list, sizeof list, file))
+        list[0] = 0;
+    if (file)
+        fclose(file);
+    for (char *rest = list; strtok_r(rest, " \n", &rest) != NULL;)
+        n++;
+    return n;
+}
+
+static void outlive_templates(rmd_pool *pool, const gate *at, const char *name)
+{
+    pid_t pid, old;
+    rmd_future *both[2], *future = stand(pool, at, "gate", &pid);
+    for (int i = 0; i < 4; i++) {
+        old = find_template();
+        kill_template();
+        await_other_template(old);
+        check_works(pool);
+    }
+    kill(pid, SIGKILL);
+    CHECK_LOST(future);
+    gate again = make_gate(name);
+    for (int i = 0; i < 2; i++)
+        both[i] = stand(pool, &again, name, NULL);
+    CHECK_INT(count_children(find_template()), <=, 2); /* its place was taken once */
+    open_gate(&again);
+    for (int i = 0; i < 2; i++)
+        CHECK_OK(both[i]);
+}
+
+TEST(a_worker_that_has_outlived_several_templates_dies_once)
+{
+    char name[] = "a";
+    gate at = make_gate("gate");
+    rmd_pool *pool = open_pool("processes:2");
+    for (; name[0] < 'h'; name[0]++)
+        outlive_templates(pool, &at, name);
+    close_pool(pool);
+}
+
 TEST(a_task_whose_template_was_killed_is_ended_with_all_that_it_has_started)
 {
     int held[FAMILY];

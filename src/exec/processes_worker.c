@@ -663,8 +663,8 @@ void rmdi_processes_orphaned(rmdi_processes *pool)
         process->ours_to_reap = false;
         if (state == RMDI_PROCESS_FORKING)
             undo_fork(process, RMD_EWORKER, "the template process has ended");
-        else if (state > RMDI_PROCESS_FORKING && state < RMDI_PROCESS_CLEARING)
-            follow(process);
+        else if (state > RMDI_PROCESS_FORKING && state < RMDI_PROCESS_CLEARING && !process->end)
+            follow(process); /* unless it was an earlier template's */
     }
 }
 
