@@ -178,8 +178,7 @@ static bool put(rmdi_process *process, rmdi_process_task *task)
     rmdi_ring_order order = { .id = task->future.id,
                               .attempt = task->attempts + 1,
                               .function = task->function,
-                              .name = task->name && strlen(task->name) < NAME_MAX ? task->name
-                                                                                  : NULL,
+                              .name = task->name,
                               .arguments = rmdi_buffer_view(&task->arguments),
                               .timed = timed };
     if (!rmdi_ring_put(&process->ring, &order, &task->slot))
