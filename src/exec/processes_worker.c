@@ -659,7 +659,9 @@ void rmdi_processes_orphaned(rmdi_processes *pool)
 {
     for (unsigned i = 0; i < pool->kept.pool.workers; i++) {
         rmdi_process *process = &pool->processes[i];
+        rmdi_lock_enter(&pool->kept.lock);
         rmdi_process_state state = process->state;
+        rmdi_lock_release(&pool->kept.lock);
         process->ours_to_reap = false;
         if (state == RMDI_PROCESS_FORKING)
             undo_fork(process, RMD_EWORKER, "the template process has ended");
