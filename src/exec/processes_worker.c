@@ -178,10 +178,11 @@ void rmdi_processes_fork(rmdi_processes *pool)
         rmdi_lock_release(&pool->kept.lock);
         if (!wanted)
             continue;
-        if (order_fork(process) < 0) {
+        int err = order_fork(process);
+        if (err < 0) {
             char text[RMDI_RING_DETAIL];
             snprintf(text, sizeof text, "%s", rmd_error_detail());
-            undo_fork(process, RMD_EWORKER, text);
+            undo_fork(process, err, text);
             return; /* not at once for all the others */
         }
     }
