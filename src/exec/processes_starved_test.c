@@ -234,6 +234,28 @@ TEST(without_descriptors_a_worker_is_replaced_when_there_are_some_again)
     close_pool(pool);
 }
 
+/* It is the template that lacks them, and only for a while. */
+TEST(a_template_without_descriptors_forks_when_it_has_some_again)
+{
+    struct rlimit before, few;
+    rmd_pool *pool = open_pool("processes:1");
+    pid_t template = find_template();
+    check_works(pool);
+    REQUIRE(prlimit(template, RLIMIT_NOFILE, NULL, &before) == 0);
+    few.rlim_max = before.rlim_max;
+    for (few.rlim_cur = 6; few.rlim_cur < 12; few.rlim_cur++) {
+        REQUIRE(prlimit(template, RLIMIT_NOFILE, &few, NULL) == 0);
+        CHECK_LOST(call(pool, "die", RMD_ARGS("9", "")));
+        rmd_future *behind = call(pool, "add", RMD_ARGS(1, 2));
+        if (rmd_future_wait(behind, rmd_after_ms(150)) < 0) {
+            CHECK_EQ(rmd_future_outcome(behind), RMD_PENDING);
+            REQUIRE(prlimit(template, RLIMIT_NOFILE, &before, NULL) == 0);
+        }
+        CHECK_EQ(INT_OF(behind), 3);
+    }
+    close_pool(pool);
+}
+
 /* ---- calls of the system that fail ---- */
 
 /* In the place of those of the C library: the n-th of that name fails. */

@@ -169,11 +169,13 @@ static _Noreturn void be_worker(const rmdi_template_message *order, const int fd
     rmdi_worker_process(&birth);
 }
 
+/* One of fds is -1 when there was none left to take it in. */
 static void fork_worker(const rmdi_template_message *order, const int fds[2])
 {
     rmdi_template_message answer = { .what = RMDI_TEMPLATE_FORKED, .number = order->number };
     fflush(NULL); /* or each of them would write it */
-    pid_t pid = rmdi_spawn_copy();
+    errno = EMFILE;
+    pid_t pid = fds[0] < 0 || fds[1] < 0 ? -1 : rmdi_spawn_copy();
     if (pid == 0)
         be_worker(order, fds);
     int err = pid < 0 ? errno : note_child(pid);
@@ -225,7 +227,7 @@ static void obey(void)
     ssize_t got = rmdi_socket_receive(RMDI_TEMPLATE_SOCKET, &order, sizeof order, fds, 2, &n);
     if (got == 0)
         leave();
-    if (got == (ssize_t)sizeof order && order.what == RMDI_TEMPLATE_FORK && n == 2)
+    if (got == (ssize_t)sizeof order && order.what == RMDI_TEMPLATE_FORK)
         fork_worker(&order, fds);
     else if (got == (ssize_t)sizeof order && order.what == RMDI_TEMPLATE_REAP)
         reap(order.pid);
