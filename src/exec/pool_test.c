@@ -119,6 +119,18 @@ TEST(a_guard_that_cannot_be_started_is_named_with_the_cure)
     CHECK_RESOURCES(&before);
 }
 
+TEST(a_program_that_cannot_be_its_own_worker_is_told_the_cure)
+{
+    kit_resources before;
+    rmd_pool *pool = NULL;
+    kit_resources_take(&before);
+    CHECK_EQ(rmd_pool_open(&pool, "processes:2", NULL, soon()), RMD_EWORKER);
+    CHECK_CONTAINS(rmd_error_detail(), "rmd_start()");
+    CHECK_CONTAINS(rmd_error_detail(), "rmd_pool_options.program");
+    CHECK(!pool);
+    CHECK_RESOURCES(&before);
+}
+
 TEST(a_pool_is_not_freed_before_it_is_drained)
 {
     rmd_pool *pool = open_pool("programs:1");

@@ -220,6 +220,22 @@ TEST(a_task_that_finishes_although_its_time_is_up_is_ok)
     close_pool(pool);
 }
 
+TEST(what_comes_behind_one_that_is_told_is_not_hit_by_its_ladder)
+{
+    gate at = make_gate("gate"), other = make_gate("other");
+    rmd_pool *pool = open_pool("processes:1");
+    rmd_task_options options = { .limits = { .ladder = quick, .ladder_len = 2 } };
+    rmd_future *future = call_with(pool, "finish_anyway", RMD_ARGS("gate"), options);
+    pid_t pid = await_arrival(&at);
+    rmd_future *behind = call(pool, "stand", RMD_ARGS("other"));
+    CHECK_EQ(rmd_future_cancel(future), 0);
+    CHECK_EQ(INT_OF(future), SIGTERM);
+    CHECK_INT(await_arrival(&other), !=, pid);
+    open_gate(&other);
+    CHECK_OK(behind);
+    close_pool(pool);
+}
+
 /* ---- what waits is taken out ---- */
 
 TEST(one_that_waits_in_a_ring_is_cancelled_at_once)
@@ -406,6 +422,26 @@ TEST(what_a_stopped_worker_has_not_begun_is_run_by_others)
     open_gate(&again);
     CHECK_OK(busy);
     CHECK_OK(last);
+    close_pool(pool);
+}
+
+TEST(a_stopped_worker_that_has_nothing_to_do_gets_nothing)
+{
+    gate at = make_gate("gate");
+    rmd_future *both[2];
+    pid_t pids[2];
+    rmd_pool *pool = open_pool("processes:2");
+    for (int i = 0; i < 2; i++)
+        both[i] = stand(pool, &at, "gate", &pids[i]);
+    open_gate(&at);
+    for (int i = 0; i < 2; i++)
+        CHECK_OK(both[i]);
+    for (int i = 0; i < 2; i++) {
+        kill(pids[i], SIGSTOP);
+        for (int k = 0; k < 20; k++)
+            CHECK_EQ(pid_of_worker(pool), pids[1 - i]);
+        kill(pids[i], SIGCONT);
+    }
     close_pool(pool);
 }
 
