@@ -214,6 +214,7 @@ TEST(with_too_few_descriptors_a_pool_does_not_open_and_leaves_nothing)
     CHECK_INT(tries, >, 10);
     check_works(pool);
     close_pool(pool);
+    CHECK_RESOURCES(&before);
 }
 
 TEST(without_descriptors_a_worker_is_replaced_when_there_are_some_again)
