@@ -258,7 +258,7 @@ TEST(a_worker_that_dies_idle_is_replaced_and_loses_nothing)
 TEST(a_worker_that_damages_the_shared_memory_harms_only_its_own_task)
 {
     rmd_pool *pool = open_pool("processes:1");
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 150; i++) { /* the next must be able to tell of its end, too */
         rmd_future *future = call(pool, "damage", RMD_ARGS());
         rmd_future *behind = call(pool, "add", RMD_ARGS(1, 2));
         CHECK_LOST(future);

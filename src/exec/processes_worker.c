@@ -46,6 +46,7 @@ static int open_share(rmdi_process *process)
     share->memory = memory;
     rmdi_lock_enter(&process->pool->kept.lock);
     process->share = share;
+    process->damaged = false; /* or the keeper would not ask to be told of this one */
     rmdi_ring_init(&process->ring, memory);
     rmdi_lock_release(&process->pool->kept.lock);
     return 0;
