@@ -360,6 +360,8 @@ WRAP(int, rmdi_setup_open, rmdi_processes *pool, const rmd_pool_options *options
 WRAP(int, kill, pid_t pid, int signal)
 {
     pid = pid < 0 ? -pid : pid;
+    if (pid == w.pool->template_pid)
+        return 0; /* it always listens */
     RMD_ASSERT(pid >= FIRST_PID && pid < pid_of(w.workers_len));
     worker *self = &w.workers[pid - FIRST_PID];
     enter();
