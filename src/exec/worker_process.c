@@ -8,6 +8,7 @@
 #include "exec/template_setup.h"
 #include "port/clock.h"
 #include "port/fd.h"
+#include "port/forked.h"
 #include "port/memory.h"
 #include "port/procfs.h"
 
@@ -20,12 +21,14 @@
 #include <unistd.h>
 
 /* Its own end that has nothing to do with a task: seen by the owner as the exit status. */
-enum { EXIT_START = 1, EXIT_BELL = 70 };
+enum { EXIT_START = 1, EXIT_COPY = 70 };
 
 /* There is one in a process. */
 static struct {
     const rmdi_template_setup *setup;
     int bell;
+    bool deaf; /* the bell does not ring any more */
+    uint64_t process;
     rmdi_ring_end ring;
     rmdi_buffer result; /* of the task that runs; lent by the ring, as long as there is room */
     uint64_t tasks;
@@ -65,10 +68,9 @@ static void ring_bell(void *ctx)
     do
         written = write(me.bell, &one, sizeof one);
     while (written < 0 && errno == EINTR);
-    /* A full one rings already. Whatever else: a task has closed it, and nobody would come to take
-     * our answers; they are in the ring, and our end will be noticed. */
-    if (written < 0 && errno != EAGAIN)
-        _exit(EXIT_BELL);
+    /* A full one rings already. Whatever else: a task has closed it. What has begun goes on, and
+     * then we end, which will be noticed. */
+    me.deaf |= written < 0 && errno != EAGAIN;
 }
 
 static _Noreturn void fail(int err)
@@ -103,6 +105,7 @@ static void take_over(const rmdi_worker_birth *birth)
     me.setup = birth->setup;
     me.bell = birth->bell;
     rmdi_ring_end_init(&me.ring, memory, ring_bell, NULL);
+    me.process = rmdi_process_mark();
     rmdi_future_init(&me.future, &task_ops, 0, 2, 0);
     snprintf(me.name, sizeof me.name, "%s-%u", me.setup->pool, birth->index + 1);
     prctl(PR_SET_NAME, me.name);
@@ -115,10 +118,18 @@ static void limit_memory(uint64_t bytes)
         fail(rmdi_fail_errno(errno, "a limit of %llu bytes of memory", (unsigned long long)bytes));
 }
 
+/* Code of others may return twice, in a fork of ours: the ring is not its own. */
+static void end_if_copy(void)
+{
+    if (me.process && !rmdi_process_is(me.process))
+        _exit(EXIT_COPY);
+}
+
 static void initialize(void)
 {
     const rmdi_setup_call *call = &me.setup->initializer;
     int err = call->function[0] ? rmdi_setup_run(me.setup, call) : 0;
+    end_if_copy();
     if (err < 0)
         fail(err);
     rmd_atomic_store(&me.ring.memory->life, RMDI_LIFE_READY, RMD_RELEASE);
@@ -137,6 +148,7 @@ static int call(const rmdi_ring_slot *slot, const char *function, rmd_bytes argu
     self->frame = &frame;
     self->stop = &frame.stop;
     int err = rmdi_call_run(found, arguments, slot->id, slot->attempt, &frame.stop, &me.result);
+    end_if_copy();
     self->frame = NULL;
     self->stop = NULL;
     return err;
@@ -177,6 +189,8 @@ static void run(rmdi_ring_slot *slot)
 static bool is_worn_out(void)
 {
     const rmdi_template_setup *setup = me.setup;
+    if (me.deaf)
+        return true;
     if (setup->tasks_max && me.tasks >= setup->tasks_max)
         return true;
     return setup->resident_max && rmdi_procfs_resident() > setup->resident_max;
