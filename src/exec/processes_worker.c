@@ -369,10 +369,13 @@ void rmdi_process_look(rmdi_process *process)
 
 void rmdi_process_signal(const rmdi_process *process, int signal)
 {
-    if (process->ours_to_reap)
+    if (process->ours_to_reap) {
         kill(-process->pid, signal);
-    else if (process->pidfd >= 0)
+        if (getpgid(process->pid) != process->pid) /* a task has made it go to another one */
+            kill(process->pid, signal);
+    } else if (process->pidfd >= 0) {
         rmdi_pidfd_signal(process->pidfd, signal);
+    }
     /* Who is to tell us of its end must run: somebody may have stopped it. */
     if (signal == SIGKILL && process->ours_to_reap && process->pool->template_pid)
         kill(process->pool->template_pid, SIGCONT);
