@@ -180,6 +180,7 @@ struct rmdi_processes {
     char start_detail[RMDI_RING_DETAIL];
     unsigned place_waiters;
     bool opened;
+    bool looks; /* the keeper looks now and then, whoever calls it */
     bool halted;
     char halt_cause[RMDI_RING_DETAIL];
     unsigned deaths; /* since a task was finished last, */
@@ -190,8 +191,9 @@ struct rmdi_processes {
     rmdi_overlooked overlooked;
     rmd_atomic(int64_t) waited_ns; /* when a thread had waited for a task last; a hint */
     /* the keeper's own: */
-    rmd_source *bell_source, *timer, *retry, *socket_source;
+    rmd_source *bell_source, *timer, *retry, *socket_source, *look;
     rmd_source *stderr_source; /* our own stderr is full */
+    bool looks_soon;           /* `look` is armed */
     rmdi_guard_watch guard;
     int socket;
     pid_t template_pid;

@@ -7,6 +7,8 @@
 #include "port/clock.h"
 #include "port/poll.h"
 
+#include <signal.h>
+
 /* ---- limits ---- */
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -162,6 +164,44 @@ static void on_timer(rmd_source *source, unsigned events, void *ctx)
     arm_timer(pool);
 }
 
+/* ---- looking anyway ---- */
+
+/* What a task can reach is in its hands: the bell that wakes us, which it may close, put something
+ * else over, or read; the words in shared memory that tell who sleeps; the template, which it may
+ * stop. So while there is something to do we look now and then, whoever calls. */
+enum { LOOK_MS = 500 };
+
+static void arm_look(rmdi_processes *pool)
+{
+    rmdi_lock_enter(&pool->kept.lock);
+    bool arm = (pool->looks || pool->kept.quit) && !pool->looks_soon;
+    rmdi_lock_release(&pool->kept.lock);
+    if (arm)
+        pool->looks_soon = rmd_source_set_due(pool->look, rmd_after_ms(LOOK_MS)) == 0;
+}
+
+static void on_look(rmd_source *source, unsigned events, void *ctx)
+{
+    rmdi_processes *pool = ctx;
+    (void)source;
+    (void)events;
+    pool->looks_soon = false;
+    rmdi_lock_enter(&pool->kept.lock);
+    for (unsigned i = 0; i < pool->kept.pool.workers; i++)
+        if (pool->processes[i].share && (pool->processes[i].busy || pool->kept.quit))
+            rmdi_ring_wake_anyway(&pool->processes[i].ring);
+    rmdi_lock_release(&pool->kept.lock);
+    if (pool->template_pid)
+        kill(pool->template_pid, SIGCONT); /* ours and not reaped, so the number is its own */
+    look_at_workers(pool);
+    take_answers(pool);
+    arm_timer(pool);
+    rmdi_lock_enter(&pool->kept.lock);
+    pool->looks = pool->in_rings || pool->queued;
+    rmdi_lock_release(&pool->kept.lock);
+    arm_look(pool);
+}
+
 static void on_retry(rmd_source *source, unsigned events, void *ctx)
 {
     (void)source;
@@ -178,6 +218,7 @@ static void leave(rmdi_processes *pool)
     rmd_source_free(pool->timer);
     rmd_source_free(pool->retry);
     rmd_source_free(pool->stderr_source);
+    rmd_source_free(pool->look);
     rmdi_guard_watch_close(&pool->guard);
     rmdi_kept_leave(&pool->kept);
 }
@@ -192,6 +233,7 @@ void rmdi_processes_keeper_kick(void *ctx)
     rmdi_processes_fork(pool);
     take_answers(pool);
     arm_timer(pool);
+    arm_look(pool);
     rmdi_lock_enter(&pool->kept.lock);
     pool->called += called;
     bool leaving = pool->kept.quit && !pool->kept.unfinished && !pool->kept.gone &&
@@ -209,6 +251,8 @@ int rmdi_processes_keeper_open(rmdi_processes *pool)
         err = rmd_loop_timer(pool->kept.loop, &pool->timer, RMD_FOREVER, 0, on_timer, pool);
     if (err == 0)
         err = rmd_loop_timer(pool->kept.loop, &pool->retry, RMD_FOREVER, 0, on_retry, pool);
+    if (err == 0)
+        err = rmd_loop_timer(pool->kept.loop, &pool->look, RMD_FOREVER, 0, on_look, pool);
     if (err == 0)
         err = rmdi_guard_watch_open(&pool->guard, pool->kept.loop);
     if (err == 0)

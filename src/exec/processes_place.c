@@ -187,6 +187,10 @@ static bool put(rmdi_process *process, rmdi_process_task *task)
     pool->queued--;
     pool->placed[task->priority]++;
     pool->in_rings++;
+    if (!pool->looks) {
+        pool->looks = true;
+        rmdi_kept_kick(&pool->kept);
+    }
     process->tasks[task->slot] = task;
     process->timed += timed;
     task->process = process;

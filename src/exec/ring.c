@@ -149,6 +149,11 @@ void rmdi_ring_wake(rmdi_ring *ring)
     wake(ring->memory, FOR_TASK);
 }
 
+void rmdi_ring_wake_anyway(rmdi_ring *ring)
+{
+    rmdi_unpark_shared(&ring->memory->sleeps, 1);
+}
+
 static bool change(rmdi_ring *ring, unsigned slot, rmdi_ring_state to)
 {
     uint32_t ready = RMDI_RING_READY;

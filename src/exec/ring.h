@@ -150,6 +150,9 @@ size_t rmdi_ring_bytes(const rmdi_ring_order *order);
 /* After some were put in. */
 void rmdi_ring_wake(rmdi_ring *ring);
 
+/* The same, whatever the shared memory says of its sleep. */
+void rmdi_ring_wake_anyway(rmdi_ring *ring);
+
 /* Takes a task back, wherever it is in the ring. False: it has begun. */
 bool rmdi_ring_take(rmdi_ring *ring, unsigned slot);
 /* The same with the one that was put in last, and its slot is free then. False also when there is
