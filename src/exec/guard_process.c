@@ -14,15 +14,12 @@
  * 32768 that does not happen. */
 #include "exec/guard_table.h"
 #include "exec/stray.h"
-#include "port/clock.h"
 #include "port/pidfd.h"
 
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-enum { SEARCH_NS = 1000 * 1000 * 1000, PAUSE_MS = 10 };
 
 static bool table_is_empty(const rmdi_guard_table *table)
 {
@@ -40,18 +37,6 @@ static void kill_groups(const rmdi_guard_table *table)
         pid_t group = rmd_atomic_load(&table->slots[i].group, RMD_ACQUIRE);
         if (group > 1 && rmd_atomic_load(&table->slots[i].number, RMD_ACQUIRE))
             kill(-group, SIGKILL);
-    }
-}
-
-/* Strays may still be forking, and a program that the owner was about to start may not
- * have its environment yet: search until two rounds in a row find nobody. */
-static void kill_strays(const rmdi_guard_table *table)
-{
-    rmdi_stray_search search = { .instance = table->instance };
-    int64_t end = rmdi_clock_monotonic_ns() + SEARCH_NS;
-    for (int quiet = 0; quiet < 2 && rmdi_clock_monotonic_ns() < end;) {
-        quiet = rmdi_strays_kill(&search) ? 0 : quiet + 1;
-        poll(NULL, 0, PAUSE_MS); /* they are not our children: nothing would wake us */
     }
 }
 
@@ -80,6 +65,6 @@ _Noreturn void rmdi_guard_process(void)
     if (getppid() == table->owner && table_is_empty(table))
         _exit(0); /* an orderly end */
     kill_groups(table);
-    kill_strays(table);
+    rmdi_strays_kill_all(table->instance);
     _exit(0);
 }

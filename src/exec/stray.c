@@ -2,11 +2,13 @@
 #include "exec/stray.h"
 
 #include "exec/attempt_id.h"
+#include "port/clock.h"
 #include "port/fd.h"
 #include "port/pidfd.h"
 #include "port/procfs.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -14,6 +16,8 @@ enum {
     LOOK_DESCRIPTORS = 3, /* /proc, a file in it, a process */
     NEWER_ROUNDS = 1000,
     NEWER_MAX = 10000,
+    ALL_NS = 1000 * 1000 * 1000,
+    PAUSE_MS = 10,
 };
 
 typedef struct round {
@@ -115,4 +119,16 @@ unsigned rmdi_strays_kill(rmdi_stray_search *search)
     if (before)
         look_at_newer(&round, before);
     return round.killed;
+}
+
+/* They may still be forking, and a program that the owner was about to start may not have its
+ * environment yet. */
+void rmdi_strays_kill_all(const char *instance)
+{
+    rmdi_stray_search search = { .instance = instance };
+    int64_t end = rmdi_clock_monotonic_ns() + ALL_NS;
+    for (int quiet = 0; quiet < 2 && rmdi_clock_monotonic_ns() < end;) {
+        quiet = rmdi_strays_kill(&search) ? 0 : quiet + 1;
+        poll(NULL, 0, PAUSE_MS); /* they are not our children: nothing would wake us */
+    }
 }

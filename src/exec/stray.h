@@ -27,4 +27,8 @@ typedef struct rmdi_stray_search {
  * of the machine; does not wait for their end. */
 unsigned rmdi_strays_kill(rmdi_stray_search *search);
 
+/* For a helper process whose owner has gone: kills all of that instance, round after round until
+ * two in a row find nobody. Takes a second at most. */
+void rmdi_strays_kill_all(const char *instance);
+
 #endif

@@ -6,6 +6,7 @@
 #include "exec/attempt_id.h"
 #include "exec/call.h"
 #include "exec/shared.h"
+#include "exec/stray.h"
 #include "exec/template_setup.h"
 #include "port/fd.h"
 #include "port/memory.h"
@@ -25,6 +26,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { DYING_MS = 300 };
+
 typedef struct child {
     pid_t pid;
     bool told; /* of its end */
@@ -36,6 +39,7 @@ static struct {
     int ends, owner, bell; /* descriptors: of SIGCHLD, the owner's pidfd, the bell */
     sigset_t mask;         /* as it was, for the workers */
     char *mark;
+    char instance[RMDI_INSTANCE_LEN + 1]; /* of the owner, in marks; "": not known */
     child *children;
     size_t used, capacity;
 } me = { .ends = -1, .owner = -1 };
@@ -88,7 +92,11 @@ static char *find_mark(void)
 {
     char *mark = getenv(RMDI_ATTEMPT_ID_NAME);
     size_t len = mark ? strlen(mark) : 0;
-    return len > RMDI_NUMBER_DIGITS ? mark + len - RMDI_NUMBER_DIGITS : NULL;
+    if (len <= RMDI_NUMBER_DIGITS + RMDI_INSTANCE_LEN)
+        return NULL;
+    mark += len - RMDI_NUMBER_DIGITS;
+    memcpy(me.instance, mark - 1 - RMDI_INSTANCE_LEN, RMDI_INSTANCE_LEN);
+    return mark;
 }
 
 static void map_shared(void)
@@ -211,11 +219,23 @@ static void reap(pid_t pid)
         }
 }
 
-/* Nobody is there who could use them: they, and what they have started in their groups. */
+/* One that dies closes its end of the socket a moment before that; one that executes another
+ * program closes it, too. (One that has no use for us closes it, and kills us.) */
+static bool owner_is_gone(void)
+{
+    struct pollfd end = { .fd = me.owner, .events = POLLIN };
+    (void)poll(&end, 1, DYING_MS);
+    return getppid() != me.setup->owner;
+}
+
+/* Nobody is there who could use them: they, and what they have started in their groups; and if the
+ * owner is gone, perhaps with its guard, everything else that it has started, too. */
 static _Noreturn void leave(void)
 {
     for (size_t i = 0; i < me.used; i++)
         kill(-me.children[i].pid, SIGKILL);
+    if (owner_is_gone() && me.instance[0])
+        rmdi_strays_kill_all(me.instance);
     _exit(0);
 }
 
