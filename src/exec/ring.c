@@ -2,6 +2,7 @@
 #include "exec/ring.h"
 
 #include "base/park.h"
+#include "exec/place.h"
 #include "sync/spin.h"
 
 #include <limits.h>
@@ -282,6 +283,7 @@ static void take_back_room(rmdi_ring_end *end);
 
 rmdi_ring_slot *rmdi_ring_claim(rmdi_ring_end *end)
 {
+    RMDI_PLACE("claiming");
     for (;;) {
         rmdi_ring_slot *slot = &end->memory->slots[slot_of(end->cursor)];
         uint32_t state = rmd_atomic_load(&slot->state, RMD_ACQUIRE);
@@ -391,8 +393,10 @@ int rmdi_ring_finish(rmdi_ring_end *end, int error, rmd_bytes result)
     slot->out_len = is_there ? (uint32_t)result.len
                              : copy_in(memory->out + at, result.data, result.len);
     slot->error = error;
+    RMDI_PLACE("written");
     /* Release: of the answer. */
     rmd_atomic_store(&slot->state, RMDI_RING_DONE, RMD_RELEASE);
+    RMDI_PLACE("done");
     end->woke = rmdi_ring_wake_threads(memory);
     end->untold = !end->woke;
     return 0;
@@ -407,6 +411,7 @@ static void tell(rmdi_ring_end *end, uint32_t whom)
     if (!whom)
         return;
     rmd_atomic_and(&memory->awaited, ~whom, RMD_RELAXED);
+    RMDI_PLACE("ringing");
     end->ring_bell(end->ctx);
 }
 
@@ -458,6 +463,7 @@ bool rmdi_ring_wait(rmdi_ring_end *end, void (*idle)(void *ctx))
         rmd_fence(RMD_SEQ_CST); /* see the head of ring.h */
         found = has_next(end);
         quit = !found && rmd_atomic_load(&memory->quit, RMD_RELAXED);
+        RMDI_PLACE("sleeping");
         if (!found && !quit)
             (void)rmdi_park_shared(&memory->sleeps, FOR_TASK, RMD_FOREVER);
     } while (!found && !quit);

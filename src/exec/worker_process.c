@@ -5,6 +5,7 @@
 #include "exec/call.h"
 #include "exec/frame.h"
 #include "exec/future.h"
+#include "exec/place.h"
 #include "exec/template_setup.h"
 #include "port/clock.h"
 #include "port/fd.h"
@@ -165,6 +166,7 @@ static void borrow_room(void)
 
 static void answer(int err)
 {
+    RMDI_PLACE("returned");
     const char *detail = rmd_error_detail();
     rmd_bytes words = { detail, err < 0 ? strlen(detail) : 0 };
     rmd_bytes result = err < 0 ? words : rmdi_buffer_view(&me.result);
@@ -174,6 +176,7 @@ static void answer(int err)
 
 static void run(rmdi_ring_slot *slot)
 {
+    RMDI_PLACE("claimed");
     const char *function = (const char *)me.ring.memory->in + slot->in_at;
     size_t texts = (size_t)slot->function_len + slot->name_len;
     me.task = slot->name_len ? function + slot->function_len : function;
@@ -205,7 +208,9 @@ static void idle(void *ctx)
 
 static _Noreturn void leave(void)
 {
+    RMDI_PLACE("retiring");
     rmd_atomic_store(&me.ring.memory->life, RMDI_LIFE_RETIRED, RMD_RELEASE);
+    RMDI_PLACE("retired");
     fflush(NULL);
     rmdi_ring_tell(&me.ring, true);
     _exit(0); /* not exit(): the program's own atexit() handlers are not for each worker */
