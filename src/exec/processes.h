@@ -130,6 +130,7 @@ struct rmdi_process {
     bool idle;      /* link is in the pool's idle */
     bool busy;      /* there is something in its ring */
     bool stopped;   /* by SIGSTOP */
+    bool useful;    /* it has done a task in its life */
     rmdi_link link;
     pid_t pid;        /* 0: none */
     rmd_outcome stop; /* why it is being stopped: the outcome of its task; RMD_PENDING: it is not */

@@ -133,6 +133,7 @@ void rmdi_process_collect(rmdi_process *process, rmdi_link *ended)
         give_up(process);
     if (!some)
         return;
+    process->useful = true;
     pool->deaths = 0;
     rmdi_process_settle(process);
     rmdi_processes_go_on(pool);

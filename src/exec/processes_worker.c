@@ -580,7 +580,8 @@ static void on_cleared(void *ctx)
     bool orderly = process->how_is_known && process->how.status == 0 && !process->damaged &&
                    rmd_atomic_load(&process->share->memory->life, RMD_RELAXED) == RMDI_LIFE_RETIRED;
     bool stopped = process->stop != RMD_PENDING;
-    bool done = orderly || stopped;
+    bool done = orderly || stopped || process->useful;
+    process->useful = false;
     for (rmdi_process_task *task; (task = left_in(process));)
         done |= lose(process, task, detail, &ended);
     if (!pool->opened && !pool->start_error && !orderly) {
