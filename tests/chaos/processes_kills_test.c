@@ -164,7 +164,10 @@ typedef struct run {
     unsigned crashes_max;
     int tasks, tasks_wanted, lost;
     rmd_atomic(int) ended;
-    pid_t *lost_pids; /* the worker's, of each that is LOST */
+    struct lost {
+        pid_t pid; /* of the worker */
+        int64_t at_ns;
+    } * losses; /* of each task that is LOST */
     rmd_atomic(uint8_t) *calls;
 } run;
 
@@ -187,7 +190,7 @@ static void on_end(rmd_future *future, void *ctx)
         CHECK_EQ(rmd_future_failure(future, &failure), 0);
         CHECK_EQ(failure.attempt, r.crashes_max);
         CHECK_EQ(account->signal, SIGKILL);
-        r.lost_pids[r.lost++] = account->pid;
+        r.losses[r.lost++] = (struct lost){ account->pid, account->ended_ns };
     }
     rmd_future_free(future);
     rmd_atomic_add(&r.ended, 1, RMD_RELEASE);
@@ -241,29 +244,31 @@ static void prepare(int deaths_each, int gap_ms)
         rmd_atomic_store(&c->wanted[i], deaths_each, RMD_RELAXED);
     }
     r.history = history_open(c->history);
-    r.lost_pids = calloc(TASKS_MAX, sizeof *r.lost_pids);
+    r.losses = calloc(TASKS_MAX, sizeof *r.losses);
     r.calls = calloc(TASKS_MAX, sizeof *r.calls);
-    REQUIRE(r.history >= 0 && r.lost_pids && r.calls);
+    REQUIRE(r.history >= 0 && r.losses && r.calls);
 }
 
 /* ---- judging ---- */
 
-static int lost_by(pid_t pid)
+/* The number of a process may come again, but not so soon. */
+static int lost_by(const death *d)
 {
     int n = 0;
-    for (int i = 0; i < r.lost; i++)
-        n += r.lost_pids[i] == pid;
+    for (int i = 0; i < r.lost; i++) {
+        int64_t later = r.losses[i].at_ns - d->at_ns;
+        n += r.losses[i].pid == d->pid && later >= 0 && later < INT64_C(5000000000);
+    }
     return n;
 }
 
-/* With one attempt only: exactly what it was doing. A number of a process may come again, within
- * so many deaths it does not. */
+/* With one attempt only: exactly what it was doing. */
 static void check_losses(void)
 {
     int deaths = rmd_atomic_load(&c->deaths, RMD_ACQUIRE), sum = 0;
     for (int i = 0; i < deaths; i++) {
         const death *d = &c->death[i];
-        int lost = lost_by(d->pid);
+        int lost = lost_by(d);
         loss what = places[d->place].loss;
         sum += lost;
         bool right = what == PERHAPS ? lost <= 1 : lost == (what == IT);
@@ -327,8 +332,8 @@ static void check_places(int deaths_each)
             printf("%s: %d times\n", places[i].name, happened[i]);
 }
 
-/* Deaths are some milliseconds apart: the pool counts those with no task done between, and hears of
- * them late enough that several of them seem to be so when there is nothing to do for a moment. */
+/* Deaths are some milliseconds apart: five new workers that die before they have done anything halt
+ * a pool. */
 static void kill_workers(unsigned crashes_max, int tasks, int deaths_each, int gap_ms)
 {
     static char text[160];

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <sys/wait.h>
 
-enum { WORKERS = 4, TASKS_MAX = 200000, BEHIND = 24, OUTCOMES = RMD_OUTCOME_DEAD + 1 };
+enum { WORKERS = 8, TASKS_MAX = 200000, BEHIND = 24, OUTCOMES = RMD_OUTCOME_DEAD + 1 };
 
 /* What a task says of itself. */
 typedef struct said {
@@ -207,12 +207,17 @@ static void end_races(kit_resources *before)
 
 /* ---- crashes ---- */
 
-/* Kills workers from outside, now and then. */
+/* Kills workers from outside, now and then; but only if tasks are done between, or the pool would
+ * halt, as it should. */
 static void *kill_some(void *arg)
 {
     uint64_t dice = *(uint64_t *)arg;
+    int before = 0;
     while (!rmd_atomic_load(&r.stop, RMD_RELAXED)) {
         rest_us(draw(&dice, 20000));
+        if (rmd_atomic_load(&r.ended, RMD_RELAXED) - before < 20)
+            continue;
+        before = rmd_atomic_load(&r.ended, RMD_RELAXED);
         int pid = rmd_atomic_load(&t->workers[draw(&dice, WORKERS)], RMD_RELAXED);
         int pidfd = pid > 0 ? hold_process(pid) : -1;
         if (pidfd < 0)
@@ -260,6 +265,29 @@ TEST_LIMIT(crashes_end_their_own_task_and_no_other, 300)
     rmd_atomic_store(&r.stop, 1, RMD_RELAXED);
     pthread_join(killer, NULL);
     check_crashes();
+    end_races(&before);
+}
+
+/* Nothing is done between, but each has done something before. */
+TEST(all_workers_may_be_killed_at_once)
+{
+    const rmd_limits none = { 0 };
+    kit_resources before;
+    enum { ROUNDS = 5, EACH = 64 };
+    begin_races(ROUNDS * EACH);
+    kit_resources_take(&before);
+    r.pool = open_chaos("processes:8", (rmd_pool_options){ .initializer = "start" });
+    for (int round = 0, n = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < EACH; i++, n++)
+            submit("crashing", n, RETURNS, &none);
+        REQUIRE(await_count(&r.ended, n));
+        for (int i = 0; i < WORKERS; i++) {
+            int pid = rmd_atomic_load(&t->workers[i], RMD_RELAXED);
+            if (lives(pid))
+                kill(pid, SIGKILL);
+        }
+    }
+    CHECK_EQ(r.count[RMD_OUTCOME_OK], ROUNDS * EACH);
     end_races(&before);
 }
 
