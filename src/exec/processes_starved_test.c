@@ -320,13 +320,15 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     return fails("sendmsg") ? -1 : (ssize_t)syscall(SYS_sendmsg, fd, message, flags);
 }
 
-/* In the template: every one with a number in that variable. */
+/* In the template: those that the variable names, as "2-4", counted from 1. */
 pid_t fork(void)
 {
     static pid_t (*real)(void);
-    const char *times = getenv("FAILING_FORKS");
+    const char *which = getenv("FAILING_FORKS");
     static int n;
-    if (times && n++ < atoi(times)) {
+    int first, last;
+    n += which != NULL;
+    if (which && sscanf(which, "%d-%d", &first, &last) == 2 && n >= first && n <= last) {
         errno = EAGAIN;
         return -1;
     }
@@ -419,8 +421,21 @@ TEST(a_fork_that_fails_at_first_is_why_the_pool_does_not_open)
     rmd_pool *pool = NULL;
     rmd_pool_options options = { .size = sizeof options };
     NEED_CALLS();
-    setenv("FAILING_FORKS", "1", 1);
+    setenv("FAILING_FORKS", "1-1", 1);
     CHECK_EQ(rmd_pool_open(&pool, "processes:2", &options, soon()), RMD_EAGAIN);
     CHECK_CONTAINS(rmd_error_detail(), "a worker process");
+    unsetenv("FAILING_FORKS");
+}
+
+TEST(a_fork_that_fails_later_is_tried_again)
+{
+    NEED_CALLS();
+    setenv("FAILING_FORKS", "2-4", 1);
+    rmd_pool *pool = open_pool("processes:1");
+    rmd_future *lost = call(pool, "die", RMD_ARGS("9", ""));
+    rmd_future *behind = call(pool, "add", RMD_ARGS(2, 3));
+    CHECK_LOST(lost);
+    CHECK_EQ(INT_OF(behind), 5);
+    close_pool(pool);
     unsetenv("FAILING_FORKS");
 }
