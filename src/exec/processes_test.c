@@ -177,7 +177,7 @@ TEST(the_error_of_a_task_is_its_own_with_its_words)
 
 TEST(tasks_and_workers_know_their_names_and_numbers)
 {
-    const rmd_value *list;
+    const rmd_value *list = NULL;
     const char *texts[5] = { 0 };
     int64_t id = 0;
     bool same = false;
