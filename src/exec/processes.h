@@ -7,7 +7,9 @@
  *   processes_place.c     from the queue into the rings of workers, and back out of them
  *   processes_end.c       answers, and the ends of tasks
  *   processes_keeper.c    the keeper's thread: limits, callbacks, what is new in the rings
- *   processes_worker.c    births and deaths of workers; by the keeper
+ *   processes_worker.c    workers: births, what they say, how they are ended; by the keeper
+ *   processes_errors.c    what they write to stderr, and how they have ended
+ *   processes_death.c     their deaths, and halting
  *   processes_template.c  the template process; by the keeper
  *   ring.h                what pool and worker share
  *   template_process.c, worker_process.c   the other side
@@ -280,20 +282,43 @@ void rmdi_process_task_arm(rmdi_process_task *task);
 /* Forks workers where there are none. */
 void rmdi_processes_fork(rmdi_processes *pool);
 void rmdi_process_forked(rmdi_process *process, pid_t pid, int pidfd);
+/* It does not run, and nothing is left of the try; that is made again a little later. */
 void rmdi_process_not_forked(rmdi_process *process, int error, const char *text);
-void rmdi_process_ended(rmdi_process *process, const rmdi_child_end *how);
-/* The template is gone, and cannot tell their ends. */
-void rmdi_processes_orphaned(rmdi_processes *pool);
 /* Looks at what it says of itself, and what was asked of it. */
 void rmdi_process_look(rmdi_process *process);
 /* Sends a signal to its group, as long as that is its own. */
 void rmdi_process_signal(const rmdi_process *process, int signal);
 /* With the lock held: it is to be ended, for the sake of the task that it runs. */
 void rmdi_process_stop(rmdi_process *process, rmdi_process_task *task, rmd_outcome why);
+/* Closes what there is of it but its ring. */
+void rmdi_process_close(rmdi_process *process);
+/* With the lock held: gives up its ring. */
+void rmdi_process_drop_share(rmdi_process *process);
+
+/* ---- processes_errors.c: the same ---- */
+
+int rmdi_process_open_errors(rmdi_process *process);
+/* What is there is read, when it has ended. */
+void rmdi_process_drain_errors(rmdi_process *process);
+/* How it has ended, and what it has written last, as a sentence. */
+void rmdi_process_explain(const rmdi_process *process, char *text, size_t size);
+/* The same as the account of its task; without memory there is none. */
+void rmdi_process_keep_account(const rmdi_process *process, rmdi_process_task *task,
+                               const char *detail);
+
+/* ---- processes_death.c: the same ---- */
+
+/* It has ended. how: NULL: nobody knows. */
+void rmdi_process_ended(rmdi_process *process, const rmdi_child_end *how);
+/* The template is gone, and cannot tell their ends. */
+void rmdi_processes_orphaned(rmdi_processes *pool);
 /* Have all gone? With the lock held. */
 bool rmdi_processes_are_gone(const rmdi_processes *pool);
 /* Something has died that is to be forked anew. True: once more; false: no more, it is halted. */
 bool rmdi_processes_count_death(rmdi_processes *pool, const char *cause);
+/* With the lock held: a pool that has halted starts no more workers, so what has come back from the
+ * last one has nobody left to run it. */
+void rmdi_processes_end_hopeless(rmdi_processes *pool, rmdi_link *ended);
 
 /* ---- processes_template.c: by the keeper ---- */
 
