@@ -286,6 +286,8 @@ void rmdi_process_forked(rmdi_process *process, pid_t pid, int pidfd);
 void rmdi_process_not_forked(rmdi_process *process, int error, const char *text);
 /* Looks at what it says of itself, and what was asked of it. */
 void rmdi_process_look(rmdi_process *process);
+/* With the lock held: if its initializer has failed, that is why the pool cannot be opened. */
+void rmdi_process_note_failure(rmdi_process *process);
 /* Sends a signal to its group, as long as that is its own. */
 void rmdi_process_signal(const rmdi_process *process, int signal);
 /* With the lock held: it is to be ended, for the sake of the task that it runs. */

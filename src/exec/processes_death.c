@@ -153,6 +153,7 @@ void rmdi_process_ended(rmdi_process *process, const rmdi_child_end *how)
     rmdi_process_drain_errors(process);
     rmdi_lock_enter(&pool->kept.lock);
     rmdi_process_collect(process, &ended);
+    rmdi_process_note_failure(process); /* the bell may come later than this */
     process->state = RMDI_PROCESS_CLEARING;
     rmdi_process_take_all(process);
     rmdi_processes_go_on(pool);

@@ -191,10 +191,13 @@ static void note_ready(rmdi_process *process)
     rmdi_condition_notify_all(&pool->kept.changed);
 }
 
-static void note_failed(rmdi_process *process)
+void rmdi_process_note_failure(rmdi_process *process)
 {
     rmdi_processes *pool = process->pool;
-    const rmdi_ring_memory *memory = process->share->memory;
+    const rmdi_ring_memory *memory = process->share ? process->share->memory : NULL;
+    if (process->state != RMDI_PROCESS_STARTING || !memory ||
+        rmd_atomic_load(&memory->life, RMD_ACQUIRE) != RMDI_LIFE_FAILED)
+        return;
     if (pool->opened || pool->start_error)
         return; /* its end will be counted */
     pool->start_error = memory->error < 0 ? memory->error : RMD_EWORKER;
@@ -210,8 +213,7 @@ static bool look_locked(rmdi_process *process)
     uint32_t life = rmd_atomic_load(&process->share->memory->life, RMD_ACQUIRE);
     if (process->state == RMDI_PROCESS_STARTING && life == RMDI_LIFE_READY)
         note_ready(process);
-    else if (process->state == RMDI_PROCESS_STARTING && life == RMDI_LIFE_FAILED)
-        note_failed(process);
+    rmdi_process_note_failure(process);
     if (process->state == RMDI_PROCESS_READY && life == RMDI_LIFE_RETIRED) {
         process->state = RMDI_PROCESS_LEAVING;
         rmdi_process_take_all(process);

@@ -208,6 +208,25 @@ static void open_in_vain(void)
                RMD_ETIMEDOUT);
 }
 
+static void *open_failing(void *times)
+{
+    for (int i = 0; i < *(int *)times; i++)
+        not_opened("processes:2", (rmd_pool_options){ .initializer = "fail" }, soon(), -1001);
+    return NULL;
+}
+
+/* The end of a worker is told on another way than its error; several pools at once have either come
+ * first. */
+TEST_LIMIT(an_initializer_that_fails_is_told_whatever_comes_first, 60)
+{
+    pthread_t threads[8];
+    int times = how_many(25, 3, 500);
+    for (int i = 0; i < 8; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, open_failing, &times) == 0);
+    for (int i = 0; i < 8; i++)
+        pthread_join(threads[i], NULL);
+}
+
 static void (*const ways[])(void) = {
     drain_idle,         drain_busy,          abort_busy,          drain_late,
     cancel_and_drain,   suspend_and_abort,   open_in_vain,        suspend_resume_and_drain,
