@@ -129,11 +129,12 @@ static rmd_loop *loop(const rmd_future *future)
 
 /* ---- waiting: by the thread that wants it, for the worker that does it ---- */
 
-/* Who has just been here waits awake for a while, as long as that is of use: worker and thread
- * answer each other in less than a microsecond then. Longer than it takes to wake the worker, or
- * who once has fallen asleep, both would for ever after. Others sleep at once: so the worker is
- * woken faster. */
-static const int64_t just_now_ns = 100 * 1000, awake_ns = 80 * 1000;
+/* Who has just been here waits awake for longer than it takes to wake the worker, as long as that
+ * is of use: then both stay awake, and answer each other in about a microsecond. (Or both would
+ * sleep, each having been woken too late, for ever after.) Others do so for a little while only:
+ * where a wake-up is quick the worker is there by then, and where it is not the worker may need
+ * this processor. */
+static const int64_t just_now_ns = 100 * 1000, again_ns = 80 * 1000, first_ns = 8 * 1000;
 
 static void drop_share(rmdi_ring_share *share)
 {
@@ -205,17 +206,25 @@ static bool is_over(const rmdi_waiter *waiter)
 }
 
 /* The slot's line is written when the task is done: looking at it costs next to nothing. */
-static bool is_done_while_we_look(const look *l, const rmdi_waiter *waiter)
+static void look_awake(const look *l, const rmdi_waiter *waiter, rmdi_spin *spin, int64_t ns)
 {
-    RMD_STATIC rmdi_spin spin;
     const rmd_atomic(uint32_t) *state = &l->share->memory->slots[l->slot].state;
     bool done = false;
-    rmdi_spin_doubt(&spin, 8);
-    for (rmdi_spin_time time = rmdi_spin_for_ns(&spin, awake_ns);
-         !done && rmdi_spin_goes_on(&time);)
+    rmdi_spin_doubt(spin, 8);
+    for (rmdi_spin_time time = rmdi_spin_for_ns(spin, ns); !done && rmdi_spin_goes_on(&time);)
         done = rmd_atomic_load(state, RMD_RELAXED) == RMDI_RING_DONE || is_over(waiter);
-    rmdi_spin_learn(&spin, done);
-    return done;
+    rmdi_spin_learn(spin, done);
+}
+
+/* Two habits: of those who have just been here, and of the others. */
+static void look_for_a_while(look *l, const rmdi_waiter *waiter)
+{
+    RMD_STATIC rmdi_spin again, first;
+    int64_t last = rmd_atomic_load(&l->task->pool->waited_ns, RMD_RELAXED);
+    bool just_now = rmdi_clock_monotonic_ns() - last < just_now_ns;
+    look_closely(l, true, false);
+    if (l->share && !is_over(waiter))
+        look_awake(l, waiter, just_now ? &again : &first, just_now ? again_ns : first_ns);
 }
 
 static int sleep_once(look *l, rmdi_waiter *waiter, rmd_deadline deadline)
@@ -235,12 +244,7 @@ static int sleep_for(rmd_future *future, rmdi_waiter *waiter, rmd_deadline deadl
 {
     look l = { .task = rmdi_process_task_of(future) };
     rmdi_processes *pool = l.task->pool;
-    int64_t last = rmd_atomic_load(&pool->waited_ns, RMD_RELAXED);
-    if (rmdi_clock_monotonic_ns() - last < just_now_ns) {
-        look_closely(&l, true, false);
-        if (l.share && !is_over(waiter))
-            is_done_while_we_look(&l, waiter);
-    }
+    look_for_a_while(&l, waiter);
     int err = 0;
     while (!is_over(waiter) && err == 0)
         err = sleep_once(&l, waiter, deadline);

@@ -3,6 +3,7 @@
 
 #include "base/park.h"
 #include "exec/place.h"
+#include "port/thread.h"
 #include "sync/spin.h"
 
 #include <limits.h>
@@ -415,6 +416,12 @@ static void tell(rmdi_ring_end *end, uint32_t whom)
     end->ring_bell(end->ctx);
 }
 
+/* Has nobody taken our last answer yet? */
+static bool last_waits(const rmdi_ring_end *end)
+{
+    return end->oldest != end->cursor && is_in_use(end, end->cursor - 1);
+}
+
 void rmdi_ring_tell(rmdi_ring_end *end, bool always)
 {
     if (end->untold || always)
@@ -423,7 +430,7 @@ void rmdi_ring_tell(rmdi_ring_end *end, bool always)
 
 void rmdi_ring_tell_begun(rmdi_ring_end *end, bool always)
 {
-    bool done = end->untold || always;
+    bool done = always || (end->untold && last_waits(end));
     tell(end, RMDI_AWAITED_BEGIN | (done ? RMDI_AWAITED_BY_KEEPER : 0));
 }
 
@@ -451,11 +458,18 @@ static bool comes_while_we_look(const rmdi_ring_end *end)
 bool rmdi_ring_wait(rmdi_ring_end *end, void (*idle)(void *ctx))
 {
     rmdi_ring_memory *memory = end->memory;
-    /* Whom we had to wake is to run now, perhaps on this processor. */
-    if (has_next(end) || (!end->woke && comes_while_we_look(end)))
+    if (has_next(end))
         return true;
-    if (end->oldest != end->cursor && is_in_use(end, end->cursor - 1))
-        rmdi_ring_tell(end, false); /* nobody has taken our last answer yet */
+    /* Who has woken us may have had to make way for us, on this processor: it is to take our answer
+     * now, and not to wait until we have looked long enough. */
+    if (end->slept)
+        rmdi_os_thread_yield();
+    end->slept = false;
+    /* Whom we had to wake is to run now, perhaps on this processor, too. */
+    if (!end->woke && comes_while_we_look(end))
+        return true;
+    if (last_waits(end))
+        rmdi_ring_tell(end, false);
     idle(end->ctx);
     bool found, quit = false;
     do {
@@ -464,8 +478,10 @@ bool rmdi_ring_wait(rmdi_ring_end *end, void (*idle)(void *ctx))
         found = has_next(end);
         quit = !found && rmd_atomic_load(&memory->quit, RMD_RELAXED);
         RMDI_PLACE("sleeping");
-        if (!found && !quit)
+        if (!found && !quit) {
+            end->slept = true;
             (void)rmdi_park_shared(&memory->sleeps, FOR_TASK, RMD_FOREVER);
+        }
     } while (!found && !quit);
     rmd_atomic_store(&memory->sleeps, 0, RMD_RELAXED);
     return found;

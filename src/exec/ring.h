@@ -204,6 +204,7 @@ typedef struct rmdi_ring_end {
     uint32_t offered, offered_size; /* rmdi_ring_offer() */
     bool untold;                    /* something was done since the keeper was told last */
     bool woke;                      /* the last answer has woken a thread */
+    bool slept;                     /* before the last task came */
     void (*ring_bell)(void *ctx);
     void *ctx;
 } rmdi_ring_end;

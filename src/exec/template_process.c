@@ -189,7 +189,6 @@ static void fork_worker(const rmdi_template_message *order, const int fds[2])
     int err = pid < 0 ? errno : note_child(pid);
     int pidfd = -1;
     if (!err) {
-        setpgid(pid, pid); /* it does so itself, too: whoever is first */
         pidfd = rmdi_pidfd_open(pid);
         err = pidfd < 0 ? -pidfd : 0;
     }
