@@ -86,6 +86,11 @@ static int read_kind(const char *kind, const rmdi_pool_ops **ops, rmdi_pool_requ
     return err;
 }
 
+static bool has_args(const rmd_args *args)
+{
+    return args->count || args->named_count;
+}
+
 /* Options that a kind has no use for are refused, rather than forgotten. */
 static int check_use(const rmdi_pool_ops *ops, const rmd_pool_options *options)
 {
@@ -100,7 +105,9 @@ static int check_use(const rmdi_pool_ops *ops, const rmd_pool_options *options)
         { options->stack_bytes, "stack_bytes", { &rmdi_threads_ops } },
         { options->program, "program", { &rmdi_processes_ops } },
         { options->preload, "preload", { &rmdi_processes_ops } },
+        { has_args(&options->preload_args), "preload_args", { &rmdi_processes_ops } },
         { options->initializer, "initializer", { &rmdi_processes_ops } },
+        { has_args(&options->initializer_args), "initializer_args", { &rmdi_processes_ops } },
         { options->chunk, "chunk", { &rmdi_processes_ops } },
         { options->tasks_max, "tasks_max", { &rmdi_processes_ops } },
         { options->resident_bytes_max, "resident_bytes_max", { &rmdi_processes_ops } },
