@@ -31,7 +31,12 @@
  * is Dekker's: one of the two sees what the other has written. The other way round it is the same
  * with `awaited` and DONE: a thread that waits for a task of this ring sets RMDI_AWAITED_BY_THREAD
  * and parks there; the keeper, who has more than one worker to look after, sets
- * RMDI_AWAITED_BY_KEEPER and sleeps elsewhere, and is woken by the worker's bell. */
+ * RMDI_AWAITED_BY_KEEPER and sleeps elsewhere, and is woken by the worker's bell.
+ *
+ * Who is told. A thread at once, and then nobody else: whoever has slept here takes all that is
+ * done, also when it has woken for another reason; the last of them takes back the sign. If none
+ * sleeps, perhaps one looks, awake; so the keeper is told only when the worker begins its next
+ * task, or has looked for one in vain, and then only if its last answer still lies there. */
 #ifndef RMDI_EXEC_RING_H
 #define RMDI_EXEC_RING_H
 
