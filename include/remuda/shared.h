@@ -46,8 +46,8 @@ typedef struct rmd_shared_part {
  * RMD_EINVAL (0), RMD_ENOMEM, RMD_EMFILE. Never blocks. */
 RMD_API int rmd_shared_open(rmd_shared **shared, size_t bytes_max) RMD_NODISCARD;
 
-/* Errors: RMD_EBUSY, as long as a pool has it that is not freed. All parts are gone then. NULL is
- * fine. Never blocks. */
+/* Errors: RMD_EBUSY, as long as a pool has it that is not freed. All parts are gone then; in a
+ * forked child those of the child only. NULL is fine. Never blocks. */
 RMD_API int rmd_shared_free(rmd_shared *shared);
 
 /* Takes a part of so many bytes, at an address that is a multiple of 64; what it holds is as its
@@ -56,7 +56,7 @@ RMD_API int rmd_shared_free(rmd_shared *shared);
 RMD_API int rmd_shared_take(rmd_shared *shared, size_t bytes, rmd_shared_part *part) RMD_NODISCARD;
 
 /* Gives back a part that was taken; its slices go with it, and nobody must use it any more. NULL is
- * fine. Errors: RMD_ENOENT: it is none. Never blocks. */
+ * fine. Errors: RMD_ENOENT: it is none, or a slice; RMD_EFORKED. Never blocks. */
 RMD_API int rmd_shared_give(rmd_shared *shared, const rmd_shared_part *part);
 
 /* *slice becomes len bytes of the part from the offset. RMD_EINVAL: they are not within it. Never
@@ -64,12 +64,13 @@ RMD_API int rmd_shared_give(rmd_shared *shared, const rmd_shared_part *part);
 RMD_API int rmd_shared_slice(const rmd_shared_part *part, size_t offset, size_t len,
                              rmd_shared_part *slice);
 
-/* The value that names the part, for arguments: a reference (value.h). Borrows the part. */
+/* The value that names the part, for arguments: a reference (value.h). Borrows the part, and writes
+ * to it: of two threads each needs a copy of its own. */
 RMD_API rmd_value rmd_shared_value(rmd_shared_part *part);
 
 /* In a body: where the part lies that the argument at this place names, and how many bytes it has.
- * Errors: as rmd_call_get(); RMD_ENOENT when it names nothing that this process shares. Never
- * blocks. */
+ * Errors: as rmd_call_get(), RMD_EINVAL also when it is no part; RMD_ENOENT when it names nothing
+ * that this process shares. Never blocks. */
 RMD_API int rmd_call_shared(rmd_call *call, size_t index, void **data, size_t *len);
 
 RMD_END

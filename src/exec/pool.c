@@ -165,11 +165,16 @@ int rmd_pool_open(rmd_pool **pool, const char *kind, const rmd_pool_options *opt
         return err;
     choose_defaults(&request, ops->kind);
     request.process = rmdi_process_mark();
-    err = request.process ? ops->open(pool, &request) : rmdi_fail_memory();
-    if (err == 0) {
+    if (!request.process)
+        return rmdi_fail_memory();
+    err = rmdi_shared_hold(request.options.shared);
+    if (err < 0)
+        return err;
+    err = ops->open(pool, &request);
+    if (err == 0)
         (*pool)->shared = request.options.shared;
-        rmdi_shared_hold((*pool)->shared);
-    }
+    else
+        rmdi_shared_drop(request.options.shared);
     return err;
 }
 

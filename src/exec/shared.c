@@ -18,7 +18,7 @@ enum { LINE = 64 };
 
 typedef struct part {
     struct part *next;
-    size_t at, bytes;
+    size_t at, len, bytes; /* bytes: whole lines */
 } part;
 
 struct rmd_shared {
@@ -82,16 +82,21 @@ static int open_memory(rmd_shared *shared)
     return err;
 }
 
+static size_t whole_lines(size_t bytes)
+{
+    return (bytes + LINE - 1) & ~(size_t)(LINE - 1);
+}
+
 int rmd_shared_open(rmd_shared **out, size_t bytes_max)
 {
-    if (!out || !bytes_max || bytes_max > PTRDIFF_MAX)
+    if (!out || !bytes_max || bytes_max > PTRDIFF_MAX - LINE)
         return rmdi_fail(RMD_EINVAL, "shared memory: a place for it and a size must be given");
     rmd_shared *shared = rmdi_alloc_zeroed(sizeof *shared);
     if (!shared)
         return rmdi_fail_memory();
     shared->id = rmdi_random();
     shared->process = rmdi_process_mark();
-    shared->bytes = bytes_max;
+    shared->bytes = whole_lines(bytes_max); /* so that all of it can be taken */
     int err = shared->process ? open_memory(shared) : rmdi_fail_memory();
     if (err < 0) {
         rmdi_free(shared);
@@ -109,6 +114,7 @@ int rmdi_shared_adopt(int fd, size_t bytes, uint64_t id)
         return rmdi_fail_memory();
     *shared = (rmd_shared){ .id = id, .bytes = bytes, .fd = fd };
     int err = map(shared);
+    rmdi_fd_close(&shared->fd); /* or each program that a task executes would have it */
     if (err < 0) {
         rmdi_free(shared);
         return err;
@@ -146,13 +152,22 @@ int rmd_shared_free(rmd_shared *shared)
     return 0;
 }
 
-void rmdi_shared_hold(rmd_shared *shared)
+static int check_process(const rmd_shared *shared)
 {
-    if (!shared)
-        return;
+    if (rmdi_process_is(shared->process))
+        return 0;
+    return rmdi_fail(RMD_EFORKED, "the shared memory belongs to the process that opened it");
+}
+
+int rmdi_shared_hold(rmd_shared *shared)
+{
+    int err = shared ? check_process(shared) : 0;
+    if (!shared || err < 0)
+        return err;
     rmdi_lock_enter(&lock);
     shared->holders++;
     rmdi_lock_release(&lock);
+    return 0;
 }
 
 void rmdi_shared_drop(rmd_shared *shared)
@@ -209,16 +224,17 @@ int rmd_shared_take(rmd_shared *shared, size_t bytes, rmd_shared_part *out)
     if (!shared || !bytes || !out)
         return rmdi_fail(RMD_EINVAL,
                          "shared memory: a size and a place for the part must be given");
-    if (!rmdi_process_is(shared->process))
-        return rmdi_fail(RMD_EFORKED, "the shared memory belongs to the process that opened it");
+    int err = check_process(shared);
+    if (err < 0)
+        return err;
     part *new = rmdi_alloc(sizeof *new), **link;
-    size_t place, whole = bytes <= PTRDIFF_MAX ? (bytes + LINE - 1) & ~(size_t)(LINE - 1) : bytes;
+    size_t place, whole = bytes <= PTRDIFF_MAX ? whole_lines(bytes) : bytes;
     if (!new)
         return rmdi_fail_memory();
     rmdi_lock_enter(&lock);
     bool found = find_gap(shared, whole, &place, &link);
     if (found) {
-        *new = (part){ *link, place, whole };
+        *new = (part){ *link, place, bytes, whole };
         *link = new;
     }
     rmdi_lock_release(&lock);
@@ -238,18 +254,23 @@ int rmd_shared_give(rmd_shared *shared, const rmd_shared_part *gone)
         return 0;
     if (!shared)
         return rmdi_fail(RMD_EINVAL, "shared memory: none was given");
+    int err = check_process(shared);
+    if (err < 0)
+        return err;
     rmdi_lock_enter(&lock);
-    size_t place = (size_t)((unsigned char *)gone->data - shared->base);
+    uintptr_t place = (uintptr_t)gone->data - (uintptr_t)shared->base;
     part **at = &shared->parts;
     while (*at && (*at)->at != place)
         at = &(*at)->next;
-    if (*at) {
+    if (*at && (*at)->len == gone->len) { /* else it is a slice, and others use the rest */
         found = *at;
         *at = found->next;
     }
     rmdi_lock_release(&lock);
     rmdi_free(found);
-    return found ? 0 : rmdi_fail(RMD_ENOENT, "shared memory: no part begins there");
+    return found
+               ? 0
+               : rmdi_fail(RMD_ENOENT, "shared memory: no part begins there, and has that length");
 }
 
 int rmd_shared_slice(const rmd_shared_part *whole, size_t offset, size_t len,
@@ -298,11 +319,13 @@ int rmd_call_shared(rmd_call *call, size_t index, void **data, size_t *len)
 {
     const rmd_value *value;
     char cause[RMDI_ERROR_DETAIL_MAX];
+    if (!data || !len)
+        return rmdi_fail(RMD_EINVAL, "%s: places for a part and its length must be given",
+                         rmd_call_name(call));
     int err = rmd_call_get(call, index, &value);
-    if (err == 0)
-        err = resolve(value, data, len);
-    else
+    if (err < 0)
         return err;
+    err = resolve(value, data, len);
     if (err == 0)
         return 0;
     strcpy(cause, rmd_error_detail());
