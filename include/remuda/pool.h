@@ -88,8 +88,10 @@ typedef struct rmd_pool_options {
     uint64_t address_bytes_max;  /* RLIMIT_AS of each: malloc() fails beyond; 0: no limit */
     /* processes and programs: */
     rmd_loop *loop; /* borrowed until the pool is freed: the pool lives on this loop, whose thread
-                     * starts what it runs, and runs callbacks. NULL: the pool has a keeper thread
-                     * of its own */
+                     * starts what it runs, and runs callbacks. It keeps rmd_loop_run() going as
+                     * long as there is something to do, and up to half a second more. It is opened
+                     * on that thread; one of processes not inside a callback of the loop, as it
+                     * turns it: RMD_EDEADLK. NULL: the pool has a keeper thread of its own */
     /* programs: */
     size_t capture_bytes_max;  /* captured output in memory, all tasks; beyond it goes to an
                                 * unlinked temporary file; 0: 8 MiB */

@@ -190,12 +190,13 @@ static int open_parts(rmdi_processes *pool, const rmd_pool_options *options)
     if (err < 0)
         return err;
     err = rmdi_processes_keeper_open(pool);
-    if (err == 0)
+    if (err == 0) {
         err = rmdi_kept_start(&pool->kept, options->name);
-    if (err < 0) {
-        rmdi_template_stop(pool);
-        rmdi_guard_drop();
+        if (err < 0)
+            rmdi_processes_keeper_close(pool);
     }
+    if (err < 0)
+        rmdi_guard_drop();
     return err;
 }
 
@@ -231,6 +232,10 @@ static int processes_open(rmd_pool **out, const rmdi_pool_request *request)
     if (rmdi_child_ends_are_dropped())
         return rmdi_fail(RMD_EINVAL, "SIGCHLD is ignored, so the ends of processes cannot be "
                                      "known: set it to SIG_DFL or handle it");
+    rmd_loop *loop = request->options.loop;
+    if (loop && rmdi_loop_is_here(loop)) /* nobody would turn it until its workers are ready */
+        return rmdi_fail(RMD_EDEADLK, "a pool of processes is opened on a loop inside a callback "
+                                      "of that loop");
     rmdi_processes *pool = new_pool(request);
     if (!pool)
         return rmdi_fail_memory();

@@ -273,6 +273,8 @@ void rmdi_ring_share_free(rmdi_ring_share *share);
 /* ---- processes_keeper.c ---- */
 
 int rmdi_processes_keeper_open(rmdi_processes *pool);
+/* Also the template. */
+void rmdi_processes_keeper_close(rmdi_processes *pool);
 void rmdi_processes_keeper_kick(void *pool);
 /* With the lock held: arms the task's timer for the nearest of its limits. */
 void rmdi_process_task_arm(rmdi_process_task *task);

@@ -89,8 +89,11 @@ int rmdi_process_open_errors(rmdi_process *process)
     process->errors_ours = ends[0];
     process->errors_fd = ends[1];
     process->tail_len = 0;
-    return rmd_loop_watch(process->pool->kept.loop, &process->errors, process->errors_ours,
-                          RMD_READABLE, on_errors, process);
+    int failed = rmd_loop_watch(process->pool->kept.loop, &process->errors, process->errors_ours,
+                                RMD_READABLE, on_errors, process);
+    if (!failed)
+        rmd_source_set_background(process->errors, true);
+    return failed;
 }
 
 void rmdi_process_drain_errors(rmdi_process *process)

@@ -211,7 +211,7 @@ static void on_retry(rmd_source *source, unsigned events, void *ctx)
 
 /* ---- itself ---- */
 
-static void leave(rmdi_processes *pool)
+void rmdi_processes_keeper_close(rmdi_processes *pool)
 {
     rmdi_template_stop(pool);
     rmd_source_free(pool->bell_source);
@@ -220,7 +220,6 @@ static void leave(rmdi_processes *pool)
     rmd_source_free(pool->stderr_source);
     rmd_source_free(pool->look);
     rmdi_guard_watch_close(&pool->guard);
-    rmdi_kept_leave(&pool->kept);
 }
 
 void rmdi_processes_keeper_kick(void *ctx)
@@ -239,8 +238,10 @@ void rmdi_processes_keeper_kick(void *ctx)
     bool leaving = pool->kept.quit && !pool->kept.unfinished && !pool->kept.gone &&
                    rmdi_processes_are_gone(pool);
     rmdi_lock_release(&pool->kept.lock);
-    if (leaving)
-        leave(pool);
+    if (!leaving)
+        return;
+    rmdi_processes_keeper_close(pool);
+    rmdi_kept_leave(&pool->kept);
 }
 
 int rmdi_processes_keeper_open(rmdi_processes *pool)
@@ -257,5 +258,9 @@ int rmdi_processes_keeper_open(rmdi_processes *pool)
         err = rmdi_guard_watch_open(&pool->guard, pool->kept.loop);
     if (err == 0)
         err = rmdi_template_start(pool);
-    return err; /* what is open goes with the loop */
+    if (err < 0) /* the loop may be the user's, and stay */
+        rmdi_processes_keeper_close(pool);
+    else /* `look` keeps a run of the loop going as long as there is something to do */
+        rmd_source_set_background(pool->bell_source, true);
+    return err;
 }

@@ -187,10 +187,6 @@ static bool put(rmdi_process *process, rmdi_process_task *task)
     pool->queued--;
     pool->placed[task->priority]++;
     pool->in_rings++;
-    if (!pool->looks) {
-        pool->looks = true;
-        rmdi_kept_kick(&pool->kept);
-    }
     process->tasks[task->slot] = task;
     process->timed += timed;
     task->process = process;
@@ -249,6 +245,10 @@ void rmdi_processes_enqueue(rmdi_processes *pool, rmdi_process_task *task)
     task->placed = RMDI_PLACED_QUEUE;
     rmdi_list_append(&pool->queue[task->priority], &task->link);
     pool->queued++;
+    if (!pool->looks) {
+        pool->looks = true;
+        rmdi_kept_kick(&pool->kept);
+    }
     rmdi_processes_place(pool);
     unsigned waiting = pool->queued + pool->in_rings - pool->busy; /* nearly */
     if (waiting > pool->queued_max)

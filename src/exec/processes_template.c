@@ -182,8 +182,10 @@ int rmdi_template_start(rmdi_processes *pool)
         return rmdi_fail_errno(err, "a socket to the template process");
     err = rmd_loop_watch(pool->kept.loop, &pool->socket_source, ends[0], RMD_READABLE, on_message,
                          pool);
-    if (err == 0)
+    if (err == 0) {
+        rmd_source_set_background(pool->socket_source, true);
         err = spawn_listed(pool, ends[1]);
+    }
     rmdi_fd_close(&ends[1]);
     pool->socket = ends[0];
     if (err < 0) {
