@@ -266,7 +266,7 @@ void rmdi_processes_publish(rmdi_processes *pool, rmdi_link *ended);
 /* With the lock held: its attempt has ended otherwise than OK. Another one, or is that its end? */
 void rmdi_process_task_fail(rmdi_process_task *task, rmd_outcome outcome, int error,
                             const char *detail, rmdi_link *ended);
-/* With the lock held: after answers were taken. */
+/* With the lock held: after answers were taken, or a task in the queue was ended. */
 void rmdi_processes_go_on(rmdi_processes *pool);
 void rmdi_ring_share_free(rmdi_ring_share *share);
 

@@ -67,6 +67,7 @@ static void at_limit(rmdi_process_task *task, int64_t now, rmdi_link *ended)
     if ((total || (is_new && own->queue_due_ns <= now)) && rmdi_process_task_take(task)) {
         rmdi_process_task_end(task, RMD_OUTCOME_TIMEOUT, RMD_ETIMEDOUT,
                               total ? rmdi_late_in_all : rmdi_late_in_queue, ended);
+        rmdi_processes_go_on(task->pool); /* its place is free */
         return;
     }
     if (rmdi_process_task_runs(task, &begun_ns) && (total || own->run_due_ns <= now)) {

@@ -84,6 +84,7 @@ static int cancel_locked(rmdi_process_task *task, rmdi_link *ended)
         rmdi_process_task_end(
             task, RMD_OUTCOME_CANCELLED, RMD_ECANCELED,
             task->attempts ? "cancelled before its next attempt" : rmdi_cancelled_unstarted, ended);
+        rmdi_processes_go_on(task->pool); /* its place is free */
         return 0;
     }
     task->told = true;
