@@ -6,6 +6,7 @@
 #include "data/cbor.h"
 #include "data/value_get.h"
 #include "exec/function.h"
+#include "port/forked.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -178,8 +179,16 @@ int rmd_call_read_named(rmd_call *call, const char *name, rmd_wanted wanted, voi
                    : 0;
 }
 
+/* The body may go on in a fork of its process: what was lent is memory that both share. */
+static void leave_to_parent(rmd_call *call)
+{
+    if (call->result->lent && !rmdi_process_is(call->process))
+        rmdi_buffer_free(call->result);
+}
+
 int rmd_call_return_value(rmd_call *call, rmd_value value)
 {
+    leave_to_parent(call);
     rmdi_buffer_clear(call->result);
     int err = encode_limited(call->result, &value);
     call->returned = err == 0;
@@ -375,6 +384,7 @@ static int run_body(rmd_call *call)
     if (*rmd_error_detail())
         (void)rmdi_fail_copy(0, ""); /* what an earlier failure left is not about this one */
     int err = call->function->fn(call);
+    leave_to_parent(call);
     if (err != 0)
         return end_failed(call, err);
     return call->returned ? 0 : rmd_call_return_value(call, rmd_null());
@@ -394,6 +404,7 @@ int rmdi_call_run(const rmd_function *function, rmd_bytes encoded, uint64_t id, 
     call.returned = false;
     call.stop = stop;
     call.result = result;
+    call.process = result->lent ? rmdi_process_mark() : 0;
     call.bound_owned = NULL;
     rmdi_buffer_clear(result);
     int err = prepare(&call, encoded, &document, &owned);

@@ -23,6 +23,7 @@ struct rmd_call {
     bool returned;
     const rmd_stop *stop; /* may be NULL */
     rmdi_buffer *result;
+    uint64_t process;       /* rmdi_process_mark() of who runs it; of a result that is lent only */
     rmd_value *bound_owned; /* memory, when there is no room in bound */
     rmd_value bound[RMDI_CALL_BOUND];
     _Alignas(rmd_value) unsigned char scratch[RMDI_CALL_SCRATCH];
@@ -38,8 +39,9 @@ int rmdi_call_encode(rmdi_buffer *out, const rmd_args *args);
 /* Runs a function on encoded arguments, which are borrowed. Returns 0, with the encoded result in
  * `result`, whose former content is gone; or a negative code, the function's own or RMD_EINVAL,
  * RMD_E2BIG, RMD_ENOMEM for arguments that are not as they should be, with `result` empty and the
- * thread's detail saying why. stop is borrowed, and may be NULL. Takes less than 1.5 KiB of the
- * stack besides what the body does. */
+ * thread's detail saying why. In a fork that the body has made, and in which it returns, a result
+ * that is lent is left alone: it is the parent's. stop is borrowed, and may be NULL. Takes less than
+ * 1.5 KiB of the stack besides what the body does. */
 int rmdi_call_run(const rmd_function *function, rmd_bytes encoded, uint64_t id, unsigned attempt,
                   const rmd_stop *stop, rmdi_buffer *result);
 

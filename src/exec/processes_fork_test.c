@@ -5,7 +5,29 @@
 
 #include "kit_resources.h"
 
-static const rmd_function own[] = { { 0 } };
+/* The copy returns something else, and is gone before the task is done. */
+static int do_return_in_both(rmd_call *call)
+{
+    int err = rmd_call_return(call, "the task's own");
+    pid_t pid = fork();
+    if (pid == 0)
+        return rmd_call_return(call, "the copy's");
+    return waitpid(pid, NULL, 0) == pid ? err : RMD_EIO;
+}
+
+/* The same, and says nothing, or fails. */
+static int do_return_and_copy(rmd_call *call)
+{
+    int err = rmd_call_return(call, "the task's own");
+    pid_t pid = fork();
+    if (pid == 0)
+        return (int)int_at(call, 0);
+    return waitpid(pid, NULL, 0) == pid ? err : RMD_EIO;
+}
+
+static const rmd_function own[] = { { .name = "return_in_both", .fn = do_return_in_both },
+                                    { .name = "return_and_copy", .fn = do_return_and_copy },
+                                    { 0 } };
 WORKERS(own)
 
 static void refuse_all(rmd_pool *pool, rmd_future *running)
@@ -124,5 +146,26 @@ TEST(the_end_of_a_child_ends_nothing_of_its_parents)
     open_gate(&at);
     CHECK_EQ(INT_OF(running), where);
     CHECK_EQ(pid_of_worker(pool), where);
+    close_pool(pool);
+}
+
+static void check_own(rmd_future *future)
+{
+    const char *text = "";
+    REQUIRE(rmd_future_wait(future, soon()) == 0);
+    CHECK_EQ(rmd_future_get(future, &text), 0);
+    CHECK_STR(text, "the task's own");
+    rmd_future_free(future);
+}
+
+TEST(a_copy_of_a_task_does_not_touch_its_result)
+{
+    rmd_pool *pool = open_pool("processes:1");
+    for (int i = 0; i < 3; i++) {
+        check_own(call(pool, "return_in_both", RMD_ARGS()));
+        check_own(call(pool, "return_and_copy", RMD_ARGS(0)));
+        check_own(call(pool, "return_and_copy", RMD_ARGS(RMD_EIO)));
+    }
+    check_works(pool);
     close_pool(pool);
 }
