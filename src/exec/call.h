@@ -40,8 +40,8 @@ int rmdi_call_encode(rmdi_buffer *out, const rmd_args *args);
  * `result`, whose former content is gone; or a negative code, the function's own or RMD_EINVAL,
  * RMD_E2BIG, RMD_ENOMEM for arguments that are not as they should be, with `result` empty and the
  * thread's detail saying why. In a fork that the body has made, and in which it returns, a result
- * that is lent is left alone: it is the parent's. stop is borrowed, and may be NULL. Takes less than
- * 1.5 KiB of the stack besides what the body does. */
+ * that is lent is left alone: it is the parent's. stop is borrowed, and may be NULL. Takes less
+ * than 1.5 KiB of the stack besides what the body does. */
 int rmdi_call_run(const rmd_function *function, rmd_bytes encoded, uint64_t id, unsigned attempt,
                   const rmd_stop *stop, rmdi_buffer *result);
 
