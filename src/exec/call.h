@@ -23,7 +23,7 @@ struct rmd_call {
     bool returned;
     const rmd_stop *stop; /* may be NULL */
     rmdi_buffer *result;
-    uint64_t process;       /* rmdi_process_mark() of who runs it; of a result that is lent only */
+    uint64_t process;       /* rmdi_process_mark() of who runs it, if its result is lent */
     rmd_value *bound_owned; /* memory, when there is no room in bound */
     rmd_value bound[RMDI_CALL_BOUND];
     _Alignas(rmd_value) unsigned char scratch[RMDI_CALL_SCRATCH];
