@@ -143,6 +143,7 @@ struct rmdi_process {
     bool listed; /* there */
     int pidfd;
     int memory_fd, errors_fd; /* to be sent to the template */
+    bool to_bury;             /* nothing of it is left, and the template is still to be told */
     bool ours_to_reap;        /* its group may be signalled: the template waits for our word */
     rmd_source *end, *errors, *ladder;
     int errors_ours;
@@ -314,6 +315,8 @@ void rmdi_process_keep_account(const rmdi_process *process, rmdi_process_task *t
 
 /* It has ended. how: NULL: nobody knows. */
 void rmdi_process_ended(rmdi_process *process, const rmdi_child_end *how);
+/* Tells the template what there was no room to tell. */
+void rmdi_processes_bury(rmdi_processes *pool);
 /* The template is gone, and cannot tell their ends. */
 void rmdi_processes_orphaned(rmdi_processes *pool);
 /* Have all gone? With the lock held. */

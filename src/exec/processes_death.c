@@ -9,9 +9,12 @@
 #include "exec/processes.h"
 #include "port/clock.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+
+enum { BURY_MS = 10 };
 
 static const int64_t deaths_window_ns = INT64_C(10) * 1000 * 1000 * 1000;
 
@@ -86,15 +89,18 @@ static rmdi_process_task *left_in(rmdi_process *process)
     return NULL;
 }
 
-static void bury(rmdi_process *process)
+/* False: the template has not even read what it was told before, so many have died. */
+static bool bury(rmdi_process *process)
 {
     rmdi_template_message order = { .what = RMDI_TEMPLATE_REAP, .pid = process->pid };
-    rmdi_guard_leave(process->guard_slot); /* while the group's number is still its own */
+    if (process->listed)
+        rmdi_guard_leave(process->guard_slot); /* while the group's number is still its own */
     process->listed = false;
-    if (process->ours_to_reap)
-        (void)rmdi_template_send(process->pool, &order, NULL, 0);
+    if (process->ours_to_reap && rmdi_template_send(process->pool, &order, NULL, 0) == EAGAIN)
+        return false;
     process->ours_to_reap = false;
     rmdi_process_close(process);
+    return true;
 }
 
 static void on_cleared(void *ctx)
@@ -105,7 +111,11 @@ static void on_cleared(void *ctx)
     rmdi_link ended;
     rmdi_list_init(&ended);
     rmdi_process_explain(process, detail, sizeof detail);
-    bury(process);
+    process->to_bury = !bury(process);
+    if (process->to_bury) {
+        rmd_source_set_due(pool->retry, rmd_after_ms(BURY_MS));
+        return;
+    }
     rmdi_lock_enter(&pool->kept.lock);
     bool orderly = process->how_is_known && process->how.status == 0 && !process->damaged &&
                    rmd_atomic_load(&process->share->memory->life, RMD_RELAXED) == RMDI_LIFE_RETIRED;
@@ -131,6 +141,13 @@ static void on_cleared(void *ctx)
     if (!done)
         rmdi_processes_count_death(pool, detail);
     rmdi_processes_fork(pool);
+}
+
+void rmdi_processes_bury(rmdi_processes *pool)
+{
+    for (unsigned i = 0; i < pool->kept.pool.workers; i++)
+        if (pool->processes[i].to_bury)
+            on_cleared(&pool->processes[i]);
 }
 
 static pid_t own_group(void *ctx)

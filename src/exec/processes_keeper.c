@@ -230,6 +230,7 @@ void rmdi_processes_keeper_kick(void *ctx)
     rmdi_kept_apply_suspension(&pool->kept);
     rmdi_template_revive(pool);
     look_at_workers(pool);
+    rmdi_processes_bury(pool);
     rmdi_processes_fork(pool);
     take_answers(pool);
     arm_timer(pool);

@@ -6,6 +6,7 @@
 #include "kit_resources.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 
 enum { LOADED = 1024 * 1024 };
 
@@ -404,4 +405,61 @@ TEST(a_function_of_another_program_may_be_its_preload)
     fail_to_open((rmd_pool_options){ .program = kit_helper("tests-pools-worker_helper"),
                                      .initializer = "thrice" },
                  RMD_ENOENT, "no function is called \"thrice\"");
+}
+
+/* ---- many ---- */
+
+/* Calls fn for each child of the process. */
+static int walk_children(pid_t parent, int (*fn)(pid_t child))
+{
+    char path[64];
+    int n = 0;
+    long child;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent, (int)parent);
+    FILE *file = fopen(path, "re");
+    REQUIRE(file != NULL);
+    while (fscanf(file, "%ld", &child) == 1)
+        n += fn((pid_t)child);
+    fclose(file);
+    return n;
+}
+
+static int kill_child(pid_t child)
+{
+    return kill(child, SIGKILL) == 0;
+}
+
+static int is_zombie(pid_t child)
+{
+    char path[64], text[512] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)child);
+    FILE *file = fopen(path, "re");
+    if (file && !fgets(text, sizeof text, file))
+        text[0] = 0;
+    if (file)
+        fclose(file);
+    const char *after = strrchr(text, ')');
+    return after && strncmp(after, ") Z", 3) == 0;
+}
+
+/* More orders than the socket to the template has room for; and then all die at once. */
+TEST_LIMIT(hundreds_of_workers_are_forked_reaped_and_forked_again, 60)
+{
+    enum { MANY = 450 };
+    struct rlimit files;
+    if (KIT_SANITIZED || getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_max < 4 * MANY)
+        SKIP("too much for a sanitizer, or too few descriptors");
+    files.rlim_cur = files.rlim_max;
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &files) == 0);
+    rmd_pool *pool = open_pool("processes:450");
+    check_works(pool);
+    pid_t template = find_template();
+    CHECK_INT(walk_children(template, kill_child), >=, MANY);
+    rmd_deadline late = soon();
+    while (walk_children(template, is_zombie) && !rmd_deadline_passed(late))
+        sched_yield(); /* they are reaped by and by */
+    CHECK_EQ(walk_children(template, is_zombie), 0);
+    CHECK_EQ(rmd_pool_resume(pool), 0); /* that was more than a pool bears */
+    check_works(pool);
+    close_pool(pool);
 }

@@ -25,7 +25,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LEAVE_MS = 2000, RETRY_MS = 100 };
+/* FORKING_MAX: so many orders have room in the socket, whatever else is in it. */
+enum { LEAVE_MS = 2000, RETRY_MS = 100, FORKING_MAX = 32 };
 
 /* ---- birth ---- */
 
@@ -132,15 +133,25 @@ static void undo_fork(rmdi_process *process, int error, const char *text)
     rmd_source_set_due(pool->retry, rmd_after_ms(RETRY_MS));
 }
 
+static unsigned count_forking(const rmdi_processes *pool)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < pool->kept.pool.workers; i++)
+        n += pool->processes[i].state == RMDI_PROCESS_FORKING; /* only we write that */
+    return n;
+}
+
 void rmdi_processes_fork(rmdi_processes *pool)
 {
+    unsigned forking = count_forking(pool);
     for (unsigned i = 0; i < pool->kept.pool.workers && pool->template_ready; i++) {
         rmdi_process *process = &pool->processes[i];
         rmdi_lock_enter(&pool->kept.lock);
         bool wanted = process->state == RMDI_PROCESS_NONE && !pool->kept.quit && !pool->halted &&
-                      !pool->start_error;
+                      !pool->start_error && forking < FORKING_MAX;
         if (wanted)
             process->state = RMDI_PROCESS_FORKING;
+        forking += wanted;
         rmdi_lock_release(&pool->kept.lock);
         if (!wanted)
             continue;
@@ -175,6 +186,7 @@ void rmdi_process_forked(rmdi_process *process, pid_t pid, int pidfd)
     process->damaged = process->stopped = false;
     rmdi_lock_release(&pool->kept.lock);
     rmdi_process_look(process);
+    rmdi_processes_fork(pool); /* others have waited for this one */
 }
 
 /* ---- what it says of itself ---- */
