@@ -102,9 +102,10 @@ typedef struct rmd_pool_options {
  * processors (affinity and cgroup quota). Keys: queue (queue_max); of processes also chunk. Options
  * may be NULL; they are copied. Errors: RMD_EINVAL naming the part of kind that is not understood,
  * or an option that this kind has no use for; RMD_EGUARD (see rmd_start), RMD_ENOMEM, RMD_EMFILE,
- * RMD_EAGAIN; of processes RMD_EWORKER (they cannot be started), RMD_EPRELOAD (a thread runs in the
- * template, and a fork would not have it: start it in the initializer), and those of preload and
- * initializer; *pool is untouched then. The deadline is for kinds that must reach others first, for
+ * RMD_EAGAIN; of processes RMD_EWORKER (they cannot be started), RMD_ENOSPC (RLIMIT_FSIZE is less
+ * than the 32 MiB that are shared with a worker), RMD_EPRELOAD (a thread runs in the template, and
+ * a fork would not have it: start it in the initializer), and those of preload and initializer;
+ * *pool is untouched then. The deadline is for kinds that must reach others first, for
  * worker processes that are to be ready, and for `start`, and then gives RMD_ETIMEDOUT (or
  * RMD_ECANCELED, when the thread's stop token fires); but a `start` that has begun is waited for.
  * As long as a pool of programs or processes is open, leave SIGCHLD as it is, and do not wait for

@@ -43,7 +43,7 @@ typedef struct rmd_shared_part {
 
 /* Opens shared memory of up to bytes_max. What was never written takes none; it is zeroed. It is
  * given to pools by rmd_pool_options.shared, to as many as you like, when they are opened. Errors:
- * RMD_EINVAL (0), RMD_ENOMEM, RMD_EMFILE. Never blocks. */
+ * RMD_EINVAL (0), RMD_ENOMEM, RMD_EMFILE, RMD_ENOSPC (more than RLIMIT_FSIZE). Never blocks. */
 RMD_API int rmd_shared_open(rmd_shared **shared, size_t bytes_max) RMD_NODISCARD;
 
 /* Errors: RMD_EBUSY, as long as a pool has it that is not freed. All parts are gone then; in a

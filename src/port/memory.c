@@ -6,10 +6,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+/* Beyond RLIMIT_FSIZE ftruncate() has the kernel send a signal that ends the process. */
+static bool is_too_large(size_t bytes)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+           bytes > limit.rlim_cur;
+}
 
 int rmdi_memory_open(const char *name, size_t bytes, int *fd)
 {
+    *fd = -1;
+    if (is_too_large(bytes))
+        return EFBIG;
     *fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (*fd < 0)
         return errno;

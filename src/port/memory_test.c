@@ -124,3 +124,14 @@ TEST(errors_are_told_and_leave_nothing)
     REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
     CHECK_RESOURCES(&before);
 }
+
+TEST(a_limit_of_the_size_of_files_is_told_and_ends_nobody)
+{
+    struct rlimit limit = { 4096, 4096 };
+    int fd = -1;
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    CHECK_EQ(rmdi_memory_open("test", 4097, &fd), EFBIG);
+    CHECK_EQ(fd, -1);
+    CHECK_EQ(rmdi_memory_open("test", 4096, &fd), 0);
+    CHECK_EQ(close(fd), 0);
+}
