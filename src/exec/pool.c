@@ -102,6 +102,7 @@ static int check_use(const rmdi_pool_ops *ops, const rmd_pool_options *options)
         { options->shared, "shared", { &rmdi_threads_ops, &rmdi_processes_ops } },
         { options->start, "start", { &rmdi_threads_ops } },
         { options->end, "end", { &rmdi_threads_ops } },
+        { options->arg, "arg", { &rmdi_threads_ops } },
         { options->stack_bytes, "stack_bytes", { &rmdi_threads_ops } },
         { options->program, "program", { &rmdi_processes_ops } },
         { options->preload, "preload", { &rmdi_processes_ops } },

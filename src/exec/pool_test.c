@@ -249,3 +249,24 @@ TEST(two_pools_share_nothing_but_the_guard)
     close_pool(b);
     CHECK_RESOURCES(&before);
 }
+
+static void refuse_option(const char *kind, rmd_pool_options options, const char *word)
+{
+    rmd_pool *pool = NULL;
+    options.size = sizeof options;
+    CHECK_EQ(rmd_pool_open(&pool, kind, &options, soon()), RMD_EINVAL);
+    CHECK_CONTAINS(rmd_error_detail(), word);
+    CHECK(pool == NULL);
+}
+
+TEST(options_of_another_kind_are_refused_also_if_they_are_only_arguments)
+{
+    int arg = 0;
+    rmd_pool_options start = { .arg = &arg };
+    rmd_pool_options preload = { .preload_args = RMD_ARGS(1) };
+    rmd_pool_options initializer = { .initializer_args = RMD_ARGS(RMD_NAMED("a", 1)) };
+    refuse_option("programs:1", start, "programs has no use for arg");
+    refuse_option("programs:1", preload, "programs has no use for preload_args");
+    refuse_option("threads:1", preload, "threads has no use for preload_args");
+    refuse_option("threads:1", initializer, "threads has no use for initializer_args");
+}

@@ -129,6 +129,11 @@ TEST(options_that_cannot_be_are_refused)
     fail_to_open((rmd_pool_options){ .initializer = "nothing_like_it" }, RMD_ENOENT,
                  "initializer: no function is called \"nothing_like_it\"");
     fail_to_open((rmd_pool_options){ .preload_args = RMD_ARGS(1) }, RMD_EINVAL, "no preload");
+    fail_to_open((rmd_pool_options){ .preload = "pid", .preload_args.count = 1 }, RMD_EINVAL,
+                 "the arguments of the preload are not there");
+    fail_to_open((rmd_pool_options){ .initializer = "pid", .initializer_args.named_count = 1 },
+                 RMD_EINVAL, "the arguments of the initializer are not there");
+    fail_to_open((rmd_pool_options){ .arg = &here }, RMD_EINVAL, "no use for arg");
     fail_to_open((rmd_pool_options){ .initializer_args = RMD_ARGS(1) }, RMD_EINVAL,
                  "no initializer");
     fail_to_open((rmd_pool_options){ .program = "/bin/true", .preload = name }, RMD_EINVAL,

@@ -32,6 +32,8 @@ static int write_call(rmdi_setup_call *call, rmdi_buffer *data, const char *what
         return args->count || args->named_count
                    ? rmdi_fail(RMD_EINVAL, "pool options: arguments, but no %s", what)
                    : 0;
+    if ((args->count && !args->values) || (args->named_count && !args->named))
+        return rmdi_fail(RMD_EINVAL, "pool options: the arguments of the %s are not there", what);
     if (strlen(function) >= sizeof call->function)
         return rmdi_fail(RMD_EINVAL, "pool options: the name of the %s has at most %zu letters",
                          what, sizeof call->function - 1);
