@@ -38,7 +38,7 @@ bool rmdi_futex_has_either(void)
 {
     /* Asked once; it does not matter that two may do so at once. No words at all are refused, by a
      * kernel that knows the call, as wrong arguments. */
-    static _Atomic int known;
+    static int known;
     int answer = __atomic_load_n(&known, __ATOMIC_RELAXED);
     if (!answer) {
         syscall(SYS_WAITV, NULL, 0, 0, NULL, CLOCK_MONOTONIC);
