@@ -123,6 +123,16 @@ static void in_a_row(int times, size_t len)
     free(data);
 }
 
+static void hot(int times)
+{
+    in_a_row(times, 64);
+}
+
+static void big(int times)
+{
+    in_a_row(times, 1 << 20);
+}
+
 static void in_place(int times)
 {
     rmd_shared *shared;
@@ -203,27 +213,23 @@ static void replace(int times)
     end_pool(busy);
 }
 
+static const struct {
+    const char *name;
+    void (*run)(int n);
+} figures[] = { { "parked", parked },  { "hot", hot },   { "big", big },
+                { "place", in_place }, { "many", many }, { "open", opening },
+                { "replace", replace } };
+
 int main(int argc, char **argv)
 {
     MUST(rmd_functions_add(functions) == 0);
     rmd_start(&argc, &argv);
     MUST(argc == 3);
-    int n = atoi(argv[2]);
-    if (strcmp(argv[1], "parked") == 0)
-        parked(n);
-    else if (strcmp(argv[1], "hot") == 0)
-        in_a_row(n, 64);
-    else if (strcmp(argv[1], "big") == 0)
-        in_a_row(n, 1 << 20);
-    else if (strcmp(argv[1], "place") == 0)
-        in_place(n);
-    else if (strcmp(argv[1], "many") == 0)
-        many(n);
-    else if (strcmp(argv[1], "open") == 0)
-        opening(n);
-    else if (strcmp(argv[1], "replace") == 0)
-        replace(n);
-    else
-        MUST(!"known");
-    return 0;
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+        if (strcmp(argv[1], figures[i].name) == 0) {
+            figures[i].run(atoi(argv[2]));
+            return 0;
+        }
+    fprintf(stderr, "process: no figure is called \"%s\"\n", argv[1]);
+    return 2;
 }
