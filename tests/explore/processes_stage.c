@@ -137,6 +137,11 @@ WRAP(int, rmd_source_set_due, rmd_source *source, rmd_deadline due)
     return 0;
 }
 
+WRAP(void, rmd_source_set_background, rmd_source *source, bool background)
+{
+    (void)source, (void)background;
+}
+
 WRAP(void, rmd_source_free, rmd_source *source)
 {
     for (stage_source **s = &w.sources; *s; s = &(*s)->next)
