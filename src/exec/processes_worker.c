@@ -133,28 +133,30 @@ static void undo_fork(rmdi_process *process, int error, const char *text)
     rmd_source_set_due(pool->retry, rmd_after_ms(RETRY_MS));
 }
 
-static unsigned count_forking(const rmdi_processes *pool)
+/* The next one to be forked, which counts as FORKING from then on; NULL: none now. */
+static rmdi_process *take_missing(rmdi_processes *pool)
 {
-    unsigned n = 0;
-    for (unsigned i = 0; i < pool->kept.pool.workers; i++)
-        n += pool->processes[i].state == RMDI_PROCESS_FORKING; /* only we write that */
-    return n;
+    rmdi_process *missing = NULL;
+    unsigned forking = 0;
+    rmdi_lock_enter(&pool->kept.lock);
+    for (unsigned i = 0; i < pool->kept.pool.workers; i++) {
+        rmdi_process *process = &pool->processes[i];
+        forking += process->state == RMDI_PROCESS_FORKING;
+        if (!missing && process->state == RMDI_PROCESS_NONE)
+            missing = process;
+    }
+    if (pool->kept.quit || pool->halted || pool->start_error || forking >= FORKING_MAX)
+        missing = NULL;
+    if (missing)
+        missing->state = RMDI_PROCESS_FORKING;
+    rmdi_lock_release(&pool->kept.lock);
+    return missing;
 }
 
 void rmdi_processes_fork(rmdi_processes *pool)
 {
-    unsigned forking = count_forking(pool);
-    for (unsigned i = 0; i < pool->kept.pool.workers && pool->template_ready; i++) {
-        rmdi_process *process = &pool->processes[i];
-        rmdi_lock_enter(&pool->kept.lock);
-        bool wanted = process->state == RMDI_PROCESS_NONE && !pool->kept.quit && !pool->halted &&
-                      !pool->start_error && forking < FORKING_MAX;
-        if (wanted)
-            process->state = RMDI_PROCESS_FORKING;
-        forking += wanted;
-        rmdi_lock_release(&pool->kept.lock);
-        if (!wanted)
-            continue;
+    rmdi_process *process;
+    while (pool->template_ready && (process = take_missing(pool))) {
         int err = order_fork(process);
         if (err < 0) {
             char text[RMDI_RING_DETAIL];
