@@ -157,9 +157,9 @@ RMD_API int rmd_pool_abort(rmd_pool *pool, rmd_deadline deadline);
 /* Cancels what waits (queued_only) or everything; does not wait. Never blocks. */
 RMD_API int rmd_pool_cancel(rmd_pool *pool, bool queued_only);
 
-/* Stops every running program, or worker process (SIGSTOP to its group), starts nothing, and holds
- * the limits' clocks; resume continues all, also a pool that has halted. For Ctrl-Z. RMD_ENOTSUP on
- * threads. Never blocks. */
+/* Stops every running program, or worker process (SIGSTOP to its group), begins no task, and holds
+ * the limits' clocks; a worker that takes the place of one that has died meanwhile idles. Resume
+ * continues all, also a pool that has halted. For Ctrl-Z. RMD_ENOTSUP on threads. Never blocks. */
 RMD_API int rmd_pool_suspend(rmd_pool *pool);
 RMD_API int rmd_pool_resume(rmd_pool *pool);
 
