@@ -10,6 +10,8 @@
 
 #include "exec/programs_testing.h"
 
+#include "kit_gate.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +21,6 @@
 #include <remuda/stop.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define WORKERS(own)                                                               \
@@ -30,71 +31,13 @@
         rmd_start(argc, argv);                                                     \
     }
 
-/* ---- gates ---- */
-
-/* Where tasks say who they are, and wait until they are let through. */
-typedef struct gate {
-    int arrivals, opening;
-} gate;
-
-static inline const char *path_of(const char *name)
-{
-    static _Thread_local char path[600];
-    snprintf(path, sizeof path, "%s/%s", getenv("TMPDIR"), name);
-    return path;
-}
-
-/* Held open on both ends by whoever opens it, so that no open waits for the other side. */
-static inline int open_pipe(const char *name, const char *end)
-{
-    char file[128];
-    snprintf(file, sizeof file, "%s.%s", name, end);
-    return open(path_of(file), O_RDWR | O_CLOEXEC);
-}
-
-static inline gate make_gate(const char *name)
-{
-    static const char *const ends[] = { "arrivals", "opening" };
-    char file[128];
-    for (int i = 0; i < 2; i++) {
-        snprintf(file, sizeof file, "%s.%s", name, ends[i]);
-        REQUIRE(mkfifo(path_of(file), 0600) == 0);
-    }
-    gate made = { open_pipe(name, ends[0]), open_pipe(name, ends[1]) };
-    REQUIRE(made.arrivals >= 0 && made.opening >= 0);
-    return made;
-}
-
-/* The process that stands there next. */
-static inline pid_t await_arrival(const gate *at)
-{
-    pid_t pid = 0;
-    struct pollfd ready = { .fd = at->arrivals, .events = POLLIN };
-    REQUIRE(poll(&ready, 1, 15000 * kit_patience()) == 1);
-    REQUIRE(read(at->arrivals, &pid, sizeof pid) == sizeof pid);
-    return pid;
-}
-
-static inline bool has_arrived(const gate *at)
-{
-    struct pollfd ready = { .fd = at->arrivals, .events = POLLIN };
-    return poll(&ready, 1, 0) == 1;
-}
-
-/* For all: the byte stays there. */
-static inline void open_gate(const gate *at)
-{
-    REQUIRE(write(at->opening, "", 1) == 1);
-}
+/* ---- at gates ---- */
 
 /* The task's. */
 static inline void arrive(const char *name)
 {
-    pid_t pid = getpid();
-    int fd = open_pipe(name, "arrivals");
-    if (fd < 0 || write(fd, &pid, sizeof pid) != sizeof pid)
+    if (!arrive_at(name))
         _exit(99);
-    close(fd);
 }
 
 static inline void stand_at(const char *name)

@@ -17,6 +17,7 @@
 #define SUITE_H
 
 #include "kit.h"
+#include "kit_gate.h"
 #include "kit_soon.h"
 
 #include <remuda.h>
@@ -82,14 +83,8 @@ int run_work(char **argv);
 /* The pool of works that make calls themselves. */
 extern rmd_pool *works_pool;
 
-/* A place where works wait ("gate", "spin", "stubborn", each with its name) until it is opened. */
-typedef struct gate {
-    int arrivals, opening; /* descriptors */
-} gate;
-gate make_gate(const char *name);
-/* Waits until so many more works stand there. */
+/* Waits until so many more works ("gate", "spin", "stubborn", each with its name) stand there. */
 void await_arrivals(const gate *at, int works);
-void open_gate(const gate *at);
 
 /* What the works "count" and "note" have left: how many of the former ran, and the texts of the
  * latter in the order in which they ran, as "a b c ". */

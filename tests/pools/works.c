@@ -13,60 +13,17 @@
 
 rmd_pool *works_pool;
 
-static const char *path_of(const char *name)
-{
-    static _Thread_local char path[512];
-    const char *folder = getenv("TMPDIR");
-    snprintf(path, sizeof path, "%s/%s", folder ? folder : "/tmp", name);
-    return path;
-}
-
 /* ---- gates ---- */
-
-/* Both ends are held open by whoever opens it, so that no open waits for the other side. */
-static int open_pipe(const char *name, const char *end)
-{
-    char file[128];
-    snprintf(file, sizeof file, "%s.%s", name, end);
-    return open(path_of(file), O_RDWR | O_CLOEXEC);
-}
-
-gate make_gate(const char *name)
-{
-    static const char *const ends[] = { "arrivals", "opening" };
-    char file[128];
-    for (int i = 0; i < 2; i++) {
-        snprintf(file, sizeof file, "%s.%s", name, ends[i]);
-        REQUIRE(mkfifo(path_of(file), 0600) == 0);
-    }
-    gate made = { open_pipe(name, ends[0]), open_pipe(name, ends[1]) };
-    REQUIRE(made.arrivals >= 0 && made.opening >= 0);
-    return made;
-}
 
 void await_arrivals(const gate *at, int works)
 {
-    char byte;
-    struct pollfd ready = { .fd = at->arrivals, .events = POLLIN };
-    for (int i = 0; i < works; i++) {
-        REQUIRE(poll(&ready, 1, 15000 * kit_patience()) == 1);
-        REQUIRE(read(at->arrivals, &byte, 1) == 1);
-    }
-}
-
-/* The byte stays in the pipe: whoever comes later passes, too. */
-void open_gate(const gate *at)
-{
-    REQUIRE(write(at->opening, "", 1) == 1);
+    for (int i = 0; i < works; i++)
+        await_arrival(at);
 }
 
 static int arrive(const char *name)
 {
-    int fd = open_pipe(name, "arrivals");
-    ssize_t written = fd < 0 ? -1 : write(fd, "", 1);
-    if (fd >= 0)
-        close(fd);
-    return written == 1 ? 0 : rmd_fail(RMD_EIO, "gate %s: %s", name, strerror(errno));
+    return arrive_at(name) ? 0 : rmd_fail(RMD_EIO, "gate %s: %s", name, strerror(errno));
 }
 
 /* Until the gate is open; RMD_ECANCELED when it is told to stop, unless it is deaf. */
