@@ -51,14 +51,7 @@ static const rmd_function functions[] = {
     { .name = "stay", .fn = stay },   { .name = "leave_one", .fn = leave_one },
     { .name = "fail", .fn = fail },   { 0 }
 };
-
-int main(int argc, char **argv)
-{
-    if (rmd_functions_add(functions) < 0)
-        return 2;
-    rmd_start(&argc, &argv);
-    return kit_main(argc, argv);
-}
+WORKERS(functions)
 
 static rmd_atomic(int) called;
 

@@ -146,14 +146,7 @@ static int work(rmd_call *call)
 static const rmd_function functions[] = { { .name = "start", .fn = start },
                                           { .name = "work", .fn = work },
                                           { 0 } };
-
-int main(int argc, char **argv)
-{
-    if (rmd_functions_add(functions) < 0)
-        return 2;
-    rmd_start(&argc, &argv);
-    return kit_main(argc, argv);
-}
+WORKERS(functions)
 
 /* ---- the case ---- */
 

@@ -105,14 +105,7 @@ static const rmd_function functions[] = { { .name = "start", .fn = start },
                                           { .name = "crashing", .fn = crashing },
                                           { .name = "lingering", .fn = lingering },
                                           { 0 } };
-
-int main(int argc, char **argv)
-{
-    if (rmd_functions_add(functions) < 0)
-        return 2;
-    rmd_start(&argc, &argv);
-    return kit_main(argc, argv);
-}
+WORKERS(functions)
 
 /* ---- the account ---- */
 

@@ -23,14 +23,7 @@ static int crash(rmd_call *call)
 static const rmd_function functions[] = { { .name = "twice", .fn = twice },
                                           { .name = "crash", .fn = crash },
                                           { 0 } };
-
-int main(int argc, char **argv)
-{
-    if (rmd_functions_add(functions) < 0)
-        return 2;
-    rmd_start(&argc, &argv);
-    return kit_main(argc, argv);
-}
+WORKERS(functions)
 
 static void limit_to(int kind, rlim_t n)
 {

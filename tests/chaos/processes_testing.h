@@ -18,6 +18,15 @@
 #include <time.h>
 #include <unistd.h>
 
+/* What the workers run: of the program itself, which is started anew for them. */
+#define WORKERS(own)                        \
+    void kit_first(int *argc, char ***argv) \
+    {                                       \
+        if (rmd_functions_add(own) < 0)     \
+            _exit(2);                       \
+        rmd_start(argc, argv);              \
+    }
+
 /* How much: in the checks, with a sanitizer, at night ($REMUDA_ALL). */
 static inline int how_many(int checks, int sanitized, int night)
 {
