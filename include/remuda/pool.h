@@ -20,7 +20,8 @@
  * written to stderr (which also goes to the stderr of this program). A task that runs is ended at
  * its limit or when it is cancelled, by the signals of its kill ladder, with all processes that it
  * has started; the outcome is told when they are gone. A child that a task leaves behind ends with
- * its worker.
+ * its worker. One that writes over the memory through which tasks reach its worker also loses those
+ * that wait there (LOST): nobody can tell any more whether they had begun. With chunk 1 none waits.
  *
  * The workers are forked from a template process: the program itself, started anew, in which
  * rmd_start() (start.h) never returns; so it has none of the caller's threads, locks and memory.
