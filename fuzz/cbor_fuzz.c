@@ -87,7 +87,7 @@ static void call_with(rmd_bytes in)
     };
     rmdi_buffer result = { 0 };
     for (int i = 0; i < 2; i++) {
-        int err = rmdi_call_run(&functions[i], in, 1, 1, NULL, &result);
+        int err = rmdi_call_run(&functions[i], in, 1, 1, NULL, &result, NULL);
         require(err == 0 ? result.len > 0 : result.len == 0 && *rmd_error_detail());
     }
     rmdi_buffer_free(&result);

@@ -56,6 +56,14 @@ RMD_API int rmd_call_read_named(rmd_call *call, const char *name, rmd_wanted wan
 #define rmd_call_return(call, x) rmd_call_return_value((call), RMD_VALUE(x))
 RMD_API int rmd_call_return_value(rmd_call *call, rmd_value value);
 
+/* rmd_call_add(call, "visit", RMD_ARGS(path)): adds a task to the map (map.h) that this one belongs
+ * to: a call of a function, with arguments that are encoded at once. It counts, and begins, when
+ * this task has ended OK; if that fails, is cancelled or lost, it has added nothing, so that when
+ * it is tried again nothing is there twice. Returns 0, or an error, with nothing added: RMD_ENOTSUP
+ * (this task is none of a map), RMD_ENOENT (no such function), RMD_EINVAL (arguments that cannot be
+ * encoded), RMD_E2BIG (result, and what is added, have more than 16 MiB in all), RMD_ENOMEM. */
+RMD_API int rmd_call_add(rmd_call *call, const char *function, rmd_args args);
+
 /* Says why it fails, and returns code for the body to return. code is negative, else RMD_EINVAL is
  * taken for it. */
 RMD_API int rmd_call_fail(rmd_call *call, int code, const char *format, ...) RMD_PRINTF(3, 4);

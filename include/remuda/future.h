@@ -15,6 +15,7 @@
 #define REMUDA_FUTURE_H
 
 #include <remuda/api.h>
+#include <remuda/args.h>
 #include <remuda/bytes.h>
 #include <remuda/census.h>
 #include <remuda/deadline.h>
@@ -129,6 +130,20 @@ RMD_API int rmd_future_failure(const rmd_future *future, rmd_failure *failure);
 
 /* The same, as it is: *value is borrowed until the future is freed. */
 RMD_API int rmd_future_value(const rmd_future *future, const rmd_value **value);
+
+/* Calls fn for each task that an ended one has added (rmd_task_options.adds), in the order in which
+ * it did, until that returns something else than 0, and returns that; else 0. A task that has not
+ * ended OK has added none. What fn gets is borrowed for the call: a function with its arguments, or
+ * a function by pointer. Errors: RMD_EBUSY when it has not ended; RMD_EIO: its worker has sent
+ * something else; RMD_ENOMEM, RMD_EINVAL. */
+typedef struct rmd_added {
+    const char *function; /* NULL: by pointer */
+    rmd_args args;
+    int (*fn)(void *arg);
+    void *arg;
+} rmd_added;
+typedef int rmd_added_fn(void *ctx, const rmd_added *added);
+RMD_API int rmd_future_added(const rmd_future *future, rmd_added_fn *fn, void *ctx);
 
 /* The account of an ended command, or of a task that is LOST because its worker process has ended
  * in it (of that: outcome, error, detail, status, signal, attempts, pid, ended_ns, usage, err_bytes

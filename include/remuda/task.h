@@ -68,6 +68,8 @@ typedef struct rmd_task_options {
     int64_t full_ms; /* queue full: 0: wait; < 0: RMD_EFULL at once; > 0: wait so long. Inside a
                       * task of the same pool, 0 and > 0 run it at once, in place */
     void *ctx;       /* the user's own, see rmd_future_ctx() */
+    bool adds; /* it may add others: rmd_map() sets it, and takes them. Who sets it, and not for
+                      * a map, asks for them with rmd_future_added() */
 } rmd_task_options;
 
 /* Submits fn(arg); arg is borrowed by fn. options is copied, and may be NULL. *future gets the
@@ -108,6 +110,11 @@ RMD_API bool rmd_task_cancelled(void);
 RMD_API uint64_t rmd_task_id(void);
 RMD_API unsigned rmd_task_attempt(void);
 RMD_API const char *rmd_task_name(void);
+/* Adds a task fn(arg) to the map (map.h) that the running one belongs to; of pointers, so on
+ * threads only: see rmd_call_add() (call.h), also for when it counts. arg is borrowed by fn.
+ * RMD_ENOTSUP: the running task is none of a map on threads, or there is none; RMD_EINVAL,
+ * RMD_E2BIG, RMD_ENOMEM. */
+RMD_API int rmd_task_add(rmd_task_fn *fn, void *arg);
 /* The name of the worker that the calling thread is, as "threads-1"; borrowed; "" on others, also
  * while they run a task that they wait for. */
 RMD_API const char *rmd_worker_name(void);

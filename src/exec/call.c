@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "data/cbor.h"
 #include "data/value_get.h"
+#include "exec/added.h"
 #include "exec/function.h"
 #include "port/forked.h"
 
@@ -196,6 +197,20 @@ int rmd_call_return_value(rmd_call *call, rmd_value value)
                    : 0;
 }
 
+int rmd_call_add(rmd_call *call, const char *function, rmd_args args)
+{
+    const char *name = call->function->name;
+    if (!call->added)
+        return rmdi_fail(RMD_ENOTSUP, "%s: only a task of a map can add tasks", name);
+    if (!function || !rmd_function_find(function))
+        return rmdi_fail(RMD_ENOENT, "%s: no function is called \"%.*s\"", name, SHOWN_MAX,
+                         function ? function : "(null)");
+    int err = rmdi_added_call(call->added, function, &args);
+    return err < 0 ? rmdi_fail(err, "%s: a task of %s that it adds: %s", name, function,
+                               rmd_error_detail())
+                   : 0;
+}
+
 int rmd_call_fail(rmd_call *call, int code, const char *format, ...)
 {
     va_list args;
@@ -236,21 +251,19 @@ static bool are_texts(const rmd_value *map)
     return true;
 }
 
-static int take_parts(rmd_call *call, const rmd_value *root)
+int rmdi_call_parts(const rmd_value *root, rmd_args *args)
 {
     const rmd_value *values = rmd_value_at(root, 0), *named = rmd_value_at(root, 1);
     bool good = values && values->type == RMD_TYPE_LIST && root->as.list.count <= 2;
     if (good && named)
         good = named->type == RMD_TYPE_MAP && named->as.map.count && are_texts(named);
     if (!good)
-        return rmdi_fail(RMD_EINVAL,
-                         "%s: what came is not arguments: [[values]] or [[values], "
-                         "{names: values}]",
-                         call->function->name);
-    call->args.values = values->as.list.items;
-    call->args.count = values->as.list.count;
-    call->args.named = named ? named->as.map.pairs : NULL;
-    call->args.named_count = named ? named->as.map.count : 0;
+        return rmdi_fail(RMD_EINVAL, "what came is not arguments: [[values]] or [[values], "
+                                     "{names: values}]");
+    args->values = values->as.list.items;
+    args->count = values->as.list.count;
+    args->named = named ? named->as.map.pairs : NULL;
+    args->named_count = named ? named->as.map.count : 0;
     return 0;
 }
 
@@ -261,7 +274,8 @@ static __attribute__((noinline)) int decode(rmd_call *call, rmd_bytes encoded,
     int err = rmdi_cbor_decode(document, encoded, NULL, true, call->scratch, sizeof call->scratch);
     if (err < 0)
         return rmdi_fail(err, "%s: arguments: %s", call->function->name, rmd_error_detail());
-    return take_parts(call, document->root);
+    err = rmdi_call_parts(document->root, &call->args);
+    return err < 0 ? rmdi_fail(err, "%s: %s", call->function->name, rmd_error_detail()) : 0;
 }
 
 static int refuse_name(const rmd_call *call, rmd_bytes name, const char *before, const char *behind)
@@ -390,8 +404,18 @@ static int run_body(rmd_call *call)
     return call->returned ? 0 : rmd_call_return_value(call, rmd_null());
 }
 
+/* They travel together. */
+static int check_all(const rmd_call *call)
+{
+    size_t len = call->result->len + call->added->len;
+    if (len <= RMDI_CBOR_BYTES_MAX)
+        return 0;
+    return rmdi_fail(RMD_E2BIG, "%s: its result and what it adds have %zu bytes; the limit is %d",
+                     call->function->name, len, RMDI_CBOR_BYTES_MAX);
+}
+
 int rmdi_call_run(const rmd_function *function, rmd_bytes encoded, uint64_t id, unsigned attempt,
-                  const rmd_stop *stop, rmdi_buffer *result)
+                  const rmd_stop *stop, rmdi_buffer *result, rmdi_buffer *added)
 {
     rmd_call call; /* but for the scratch memory, set here */
     rmdi_document document = { 0 };
@@ -404,14 +428,21 @@ int rmdi_call_run(const rmd_function *function, rmd_bytes encoded, uint64_t id, 
     call.returned = false;
     call.stop = stop;
     call.result = result;
+    call.added = added;
     call.process = result->lent ? rmdi_process_mark() : 0;
     call.bound_owned = NULL;
     rmdi_buffer_clear(result);
     int err = prepare(&call, encoded, &document, &owned);
+    size_t added_before = added ? added->len : 0;
     if (err == 0)
         err = run_body(&call);
-    if (err < 0)
+    if (err == 0 && added && added->len > added_before)
+        err = check_all(&call);
+    if (err < 0) {
         rmdi_buffer_clear(result);
+        if (added)
+            added->len = added_before;
+    }
     rmdi_free(call.bound_owned);
     rmdi_free(owned);
     rmdi_document_free(&document);

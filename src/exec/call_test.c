@@ -22,7 +22,7 @@ static const char *outcome(const rmd_function *function, rmd_args args)
     static char text[600];
     rmdi_buffer encoded = { 0 }, result = { 0 };
     REQUIRE(rmdi_call_encode(&encoded, &args) == 0);
-    int err = rmdi_call_run(function, rmdi_buffer_view(&encoded), 7, 1, NULL, &result);
+    int err = rmdi_call_run(function, rmdi_buffer_view(&encoded), 7, 1, NULL, &result, NULL);
     if (err < 0) {
         CHECK_EQ(result.len, 0);
         snprintf(text, sizeof text, "%s %s", rmd_error_name(err), rmd_error_detail());
@@ -254,7 +254,7 @@ TEST(a_body_knows_its_task_and_whether_it_shall_give_up)
     rmdi_buffer args = { 0 }, result = { 0 };
     REQUIRE(rmd_stop_open(&stop) == 0 && rmdi_call_encode(&args, NULL) == 0);
     for (int fired = 0; fired < 2; fired++) {
-        CHECK_EQ(rmdi_call_run(&function, rmdi_buffer_view(&args), 77, 3, stop, &result), 0);
+        CHECK_EQ(rmdi_call_run(&function, rmdi_buffer_view(&args), 77, 3, stop, &result, NULL), 0);
         CHECK_EQ((unsigned char)result.data[0], fired ? 0xf5 : 0xf4);
         rmd_stop_request(stop);
     }
@@ -283,7 +283,7 @@ TEST(bytes_that_are_no_arguments_are_refused)
     rmdi_buffer result = { 0 };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         rmd_bytes bytes = { wrong[i].bytes, wrong[i].len };
-        CHECK_EQ(rmdi_call_run(&function, bytes, 1, 1, NULL, &result), RMD_EINVAL);
+        CHECK_EQ(rmdi_call_run(&function, bytes, 1, 1, NULL, &result, NULL), RMD_EINVAL);
         CHECK_CONTAINS(rmd_error_detail(), wrong[i].cause);
     }
     rmdi_buffer_free(&result);
@@ -303,7 +303,7 @@ static int call_once(void *arg)
     rmd_args args = RMD_ARGS(text, RMD_LIST_OF(1, 2, 3), RMD_NAMED("i", 1));
     int err = rmdi_call_encode(&encoded, &args);
     if (err == 0)
-        err = rmdi_call_run(&function, rmdi_buffer_view(&encoded), 1, 1, NULL, &result);
+        err = rmdi_call_run(&function, rmdi_buffer_view(&encoded), 1, 1, NULL, &result, NULL);
     CHECK_EQ(result.len > 0, err == 0);
     rmdi_buffer_free(&encoded);
     rmdi_buffer_free(&result);
@@ -325,7 +325,7 @@ TEST(a_call_with_small_arguments_takes_no_memory)
     rmd_args args = RMD_ARGS(1, 2.5, "a text", ((rmd_bytes){ "some bytes", 10 }), RMD_LIST_OF(1));
     REQUIRE(rmdi_call_encode(&encoded, &args) == 0 && rmdi_buffer_reserve(&result, 100) == 0);
     kit_alloc_fail(1);
-    CHECK_EQ(rmdi_call_run(functions, rmdi_buffer_view(&encoded), 1, 1, NULL, &result), 0);
+    CHECK_EQ(rmdi_call_run(functions, rmdi_buffer_view(&encoded), 1, 1, NULL, &result, NULL), 0);
     kit_alloc_fail(0);
     rmdi_buffer_free(&encoded);
     rmdi_buffer_free(&result);
@@ -366,7 +366,7 @@ static int nest(rmd_call *call)
     if (!nested_left--)
         return rmd_call_return(call, 0);
     rmdi_buffer result = { 0 };
-    int err = rmdi_call_run(&function, rmdi_buffer_view(&nested_args), 1, 1, NULL, &result);
+    int err = rmdi_call_run(&function, rmdi_buffer_view(&nested_args), 1, 1, NULL, &result, NULL);
     rmdi_buffer_free(&result);
     return err < 0 ? err : rmd_call_return(call, 1);
 }
@@ -385,7 +385,8 @@ TEST(a_call_takes_little_of_the_stack)
     highest = &here;
     nested_left = CALLS;
     REQUIRE(rmdi_call_encode(&nested_args, &args) == 0);
-    CHECK_EQ(rmdi_call_run(&function, rmdi_buffer_view(&nested_args), 1, 1, NULL, &result), 0);
+    CHECK_EQ(rmdi_call_run(&function, rmdi_buffer_view(&nested_args), 1, 1, NULL, &result, NULL),
+             0);
     CHECK_INT((highest - lowest) / CALLS, <, BYTES_MAX);
     snprintf(remark, sizeof remark, "%d bytes", (int)((highest - lowest) / CALLS));
     kit_remark(remark);

@@ -16,6 +16,7 @@ typedef struct rmdi_frame {
     rmd_pool *pool;           /* whose task it is */
     rmd_stop stop;            /* the task's own token */
     unsigned attempt;
+    struct rmdi_buffer *added; /* what it adds goes there (added.h); NULL: it may add nothing */
 } rmdi_frame;
 
 /* Of the calling thread; NULL: no task runs here. */

@@ -40,6 +40,7 @@ typedef struct rmdi_future_ops {
     /* NULL: nothing. The future whose end a task that must not begin yet waits for; NULL: none. */
     rmd_future *(*held_for)(const rmd_future *future);
     int (*value)(const rmd_future *future, const rmd_value **value); /* NULL: it has none */
+    rmd_bytes (*added)(const rmd_future *future);      /* NULL: nothing. See added.h */
     const rmd_exit *(*exit)(const rmd_future *future); /* NULL, also what it returns: none */
     int64_t (*read)(const rmd_future *future, int stream, uint64_t offset, void *buffer,
                     size_t len);

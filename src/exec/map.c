@@ -1,218 +1,117 @@
 /* SPDX-License-Identifier: MIT */
-/* A map is a window over futures: places for those that were submitted and have not been through
- * the sink. In order, the places are a ring; as completed, those that are free are on a list.
- * Producer and sink run on the calling thread, between its waits. */
-#include "base/alloc.h"
-#include "base/error.h"
+#include "exec/map.h"
+
 #include "exec/census.h"
-#include "exec/completions.h"
 #include "exec/future.h"
-#include "sync/self.h"
+#include "port/clock.h"
 
-#include <remuda/map.h>
 #include <remuda/stop.h>
-#include <stdio.h>
+#include <remuda/task.h>
 
-enum { WINDOW_PER_WORKER = 4, WINDOW_MAX = 1 << 24 };
+enum { WINDOW_MAX = 1 << 24, PROGRESS_MS = 1000 };
 
-typedef struct slot {
-    rmd_future *future; /* NULL: free */
-    uint64_t index;     /* of the task; of a free one, as completed: of the next free place */
-} slot;
+static const int64_t ns_in_ms = 1000000;
 
-struct rmd_map_task {
-    rmd_pool *pool;
-    const rmd_task_options *options;
-    rmd_deadline deadline;
-    rmd_future *future; /* NULL: none was given yet */
-};
+/* ---- the account ---- */
 
-typedef struct map {
-    rmd_pool *pool;
-    const rmd_map_options *options;
-    rmd_task_options task_options;
-    rmd_completions *ends; /* as completed: who has ended */
-    slot *slots;
-    size_t free; /* as completed: the first free place; window: there is none */
-    size_t window, under_way;
-    uint64_t submitted, given; /* given: in order, the next to be given out */
-    bool produced;             /* there are no more */
-    bool sink_failed;
-    int err; /* why it ends early; 0 so far */
-    char detail[RMDI_ERROR_DETAIL_MAX];
-    rmd_census census;
-} map;
-
-/* ---- in the producer ---- */
-
-static int refuse_second(const rmd_map_task *task)
+/* Map entered. Those under way are in the census as they are now. */
+static rmd_map_account account_of(const rmdi_map *m)
 {
-    if (!task)
-        return rmdi_fail(RMD_EINVAL, "map: no task was given");
-    if (task->future)
-        return rmdi_fail(RMD_EINVAL, "map: one task for each call of next");
-    return 0;
-}
-
-/* How long a task may wait for room in the queue: not beyond the map's deadline. */
-static int64_t room_ms(int64_t full_ms, rmd_deadline deadline)
-{
-    if (full_ms < 0 || deadline.ns == RMD_FOREVER.ns)
-        return full_ms;
-    int64_t left = rmd_deadline_left_ms(deadline);
-    if (full_ms > 0 && full_ms < left)
-        return full_ms;
-    return left > 0 ? left : -1;
-}
-
-static int given(const rmd_map_task *task, int err)
-{
-    if (err == RMD_EFULL && rmd_deadline_passed(task->deadline))
-        return rmdi_fail(RMD_ETIMEDOUT, "map: the queue was full until the deadline");
-    return err < 0 ? err : 1;
-}
-
-int rmd_map_call(rmd_map_task *task, const char *function, rmd_args args)
-{
-    int err = refuse_second(task);
-    if (err < 0)
-        return err;
-    return given(task, rmd_pool_call(task->pool, &task->future, function, args, task->options));
-}
-
-int rmd_map_submit(rmd_map_task *task, rmd_task_fn *fn, void *arg)
-{
-    int err = refuse_second(task);
-    if (err < 0)
-        return err;
-    return given(task, rmd_submit(task->pool, &task->future, fn, arg, task->options));
-}
-
-int rmd_map_exec(rmd_map_task *task, const rmd_command *command)
-{
-    int err = refuse_second(task);
-    if (err < 0)
-        return err;
-    rmd_command in_time;
-    if (command && command->size == sizeof *command) { /* else it is refused as it is */
-        in_time = *command;
-        in_time.full_ms = room_ms(command->full_ms, task->deadline);
-        command = &in_time;
+    rmd_map_account account = { .census = m->census,
+                                .added = m->added,
+                                .given = m->given,
+                                .waiting = m->backlog_len,
+                                .dropped = m->dropped,
+                                .bytes = m->bytes,
+                                .produced = m->produced };
+    account.census.submitted = m->submitted;
+    account.census.queued = account.census.running = 0;
+    for (size_t i = 0; i < m->window; i++) {
+        const rmd_future *future = m->slots[i].future;
+        rmd_state state = future ? rmd_future_state(future) : RMD_STATE_ENDED;
+        if (future && state == RMD_STATE_ENDED)
+            rmdi_census_add(&account.census, rmd_future_outcome(future));
+        account.census.queued += state == RMD_STATE_QUEUED;
+        account.census.running += state == RMD_STATE_RUNNING;
     }
-    return given(task, rmd_pool_exec(task->pool, &task->future, command));
+    return account;
 }
 
-/* ---- the window ---- */
-
-/* It ends early: the first reason counts. */
-static void fail(map *m, int err)
+static int64_t progress_ms(const rmdi_map *m)
 {
-    if (m->err)
-        return;
-    m->err = err;
-    snprintf(m->detail, sizeof m->detail, "%s", rmd_error_detail());
-    for (size_t i = 0; i < m->window; i++)
-        if (m->slots[i].future)
-            (void)!rmd_future_cancel(m->slots[i].future);
+    return m->options->progress_ms > 0 ? m->options->progress_ms : PROGRESS_MS;
 }
 
-/* There is one: fewer are under way than there are places. */
-static slot *take_place(map *m)
+static void tell_progress(rmdi_map *m)
 {
-    if (!m->ends)
-        return &m->slots[m->submitted % m->window];
-    slot *s = &m->slots[m->free];
-    m->free = s->index;
-    return s;
+    rmdi_map_enter(m);
+    rmd_map_account account = account_of(m);
+    rmdi_map_leave(m);
+    m->options->progress(m->options->ctx, &account);
+    m->next_progress_ns = rmdi_clock_monotonic_ns() + progress_ms(m) * ns_in_ms;
 }
 
-static void free_place(map *m, slot *s)
+static void tell_if_due(rmdi_map *m)
 {
-    s->future = NULL;
-    m->under_way--;
-    if (!m->ends)
-        return;
-    s->index = m->free;
-    m->free = (size_t)(s - m->slots);
+    if (m->options->progress && rmdi_clock_monotonic_ns() >= m->next_progress_ns)
+        tell_progress(m);
 }
 
-static void take(map *m, rmd_future *future)
+/* ---- the sink ---- */
+
+static int call_sink(rmdi_map *m, rmd_future *future, uint64_t index)
 {
-    slot *s = take_place(m);
-    *s = (slot){ .future = future, .index = m->submitted++ };
-    m->under_way++;
-    int err = m->ends ? rmdi_completions_add(m->ends, future, (uint64_t)(s - m->slots)) : 0;
-    if (err < 0) { /* it cannot be waited for with the others: now, then */
-        fail(m, err);
-        (void)!rmd_future_wait(future, RMD_FOREVER);
-        rmdi_census_add(&m->census, rmd_future_outcome(future));
-        rmd_future_free(future);
-        free_place(m, s);
-    }
+    const rmd_map_options *options = m->options;
+    if (options->sink)
+        return options->sink(options->ctx, future, index);
+    return options->collect ? 0 : rmd_future_error(future);
 }
 
-/* Is there time for one more? While all that was submitted ends sooner than it is given out, no
- * wait says so. */
-static int look_at_time(const map *m, rmd_deadline deadline)
+/* A task that says that it was cancelled, and nobody has done that, cancels the map. */
+static int heed(const rmd_future *future)
 {
-    if (m->submitted && rmd_deadline_passed(deadline))
-        return rmdi_fail(RMD_ETIMEDOUT, "map: the deadline passed after %llu tasks",
-                         (unsigned long long)m->submitted);
-    if (m->submitted && rmd_stop_requested(rmdi_self_stop()))
-        return rmdi_fail(RMD_ECANCELED, "map: told to stop after %llu tasks",
-                         (unsigned long long)m->submitted);
-    return 0;
-}
-
-/* Asks for one more. */
-static void produce(map *m, rmd_deadline deadline)
-{
-    int err = look_at_time(m, deadline);
-    if (err < 0) {
-        fail(m, err);
-        return;
-    }
-    m->task_options.full_ms = room_ms(m->options->task.full_ms, deadline);
-    rmd_map_task task = { .pool = m->pool, .options = &m->task_options, .deadline = deadline };
-    err = m->options->next(m->options->ctx, &task);
-    if (task.future)
-        take(m, task.future);
-    if (err > 0 && !task.future)
-        err = rmdi_fail(RMD_EINVAL, "map: next returned %d and gave no task", err);
-    if (err < 0)
-        fail(m, err);
-    m->produced = err <= 0;
+    rmd_failure failure;
+    if (rmdi_future_outcome_in(rmd_atomic_load(&future->word, RMD_RELAXED)) != RMD_OUTCOME_FAILED ||
+        future->error != RMD_ECANCELED)
+        return 0;
+    rmdi_future_describe(future, &failure);
+    return rmdi_fail_copy(RMD_ECANCELED, failure.detail);
 }
 
 /* A sink that has failed is not called again. */
-static void sink(map *m, slot *s)
+static int sink(rmdi_map *m, rmd_future *future, uint64_t index)
 {
-    const rmd_map_options *options = m->options;
-    if (m->sink_failed)
-        return;
-    int err = options->sink ? options->sink(options->ctx, s->future, s->index)
-                            : rmd_future_error(s->future);
-    m->sink_failed = err < 0;
-    if (err < 0)
-        fail(m, err);
+    int err = m->sink_failed ? 0 : call_sink(m, future, index);
+    if (err == 0 && !m->sink_failed && m->options->collected)
+        err = rmdi_map_collect(m, future, index);
+    m->sink_failed |= err < 0;
+    return err < 0 ? err : heed(future);
 }
 
 /* Through the sink, and out of the window. */
-static void give(map *m, slot *s)
+static void give(rmdi_map *m, rmdi_map_slot *s)
 {
-    rmd_future *future = s->future;
+    rmd_future *future = s->future; /* the slot is constant until it is free */
+    int err = sink(m, future, s->index);
+    rmdi_map_enter(m);
     rmdi_census_add(&m->census, rmd_future_outcome(future));
-    sink(m, s);
-    free_place(m, s);
+    if (err < 0)
+        rmdi_map_fail(m, err);
+    rmdi_map_note_added(m, future); /* before it leaves the window: see map.h */
+    rmdi_map_free_place(m, s);
     m->given++;
+    rmdi_map_tell_changed(m);
+    rmdi_map_leave(m);
     rmd_future_free(future);
 }
 
-/* The next that is to be given out has ended, and is in *s. */
-static int next_ended(map *m, slot **s, rmd_deadline deadline)
+/* ---- waiting ---- */
+
+/* The end of the next that is to be given out; *s is its place. */
+static int next_ended(rmdi_map *m, rmdi_map_slot **s, rmd_deadline deadline)
 {
     if (!m->ends) {
-        *s = &m->slots[m->given % m->window];
+        *s = &m->slots[m->given % m->window]; /* one that is there, and so constant */
         return rmd_future_wait((*s)->future, deadline);
     }
     rmd_future *future;
@@ -223,30 +122,126 @@ static int next_ended(map *m, slot **s, rmd_deadline deadline)
     return err;
 }
 
-static void give_next(map *m, rmd_deadline deadline)
+/* Map entered. */
+static bool can_submit_added(const rmdi_map *m)
 {
-    slot *s = NULL;
-    /* Once it has failed, what was cancelled is waited for, whatever comes. */
-    rmd_stop *before = m->err ? rmd_stop_set(NULL) : NULL;
-    int err = next_ended(m, &s, m->err ? RMD_FOREVER : deadline);
-    if (m->err)
-        rmd_stop_set(before);
-    if (err == 0)
-        give(m, s);
-    else
-        fail(m, err);
+    return m->backlog && !m->err && rmdi_map_has_room(m);
 }
 
-static void run(map *m, rmd_deadline deadline)
+/* Map entered. Is there one whose end can be waited for? (Not one that is just being submitted.) */
+static bool has_one_to_give(const rmdi_map *m)
 {
-    while (!m->produced || m->under_way) {
-        if (m->err)
-            m->produced = true;
-        if (!m->produced && m->under_way < m->window)
-            produce(m, deadline);
-        else if (m->under_way)
-            give_next(m, deadline);
+    return m->ends ? rmd_completions_left(m->ends) > 0
+                   : m->slots[m->given % m->window].future != NULL;
+}
+
+/* Until there is something else to do than to wait for the producer's thread. */
+static int await_producer(rmdi_map *m, rmd_deadline deadline)
+{
+    int err = 0;
+    RMD_BLOCKING
+    {
+        rmdi_map_enter(m);
+        while (err == 0 && !m->produced && !has_one_to_give(m) && !can_submit_added(m))
+            err = rmdi_condition_wait(&m->changed, &m->lock, deadline);
+        if (err < 0)
+            rmdi_fail(err, "map: %s while the producer had none",
+                      err == RMD_ETIMEDOUT ? "the deadline passed" : "told to stop");
+        rmdi_map_leave(m);
     }
+    return err;
+}
+
+/* Gives out the next, or lets the producer's thread go on. Once the map has failed, what was
+ * cancelled is waited for, whatever comes. */
+static int wait(rmdi_map *m, bool failed, bool for_producer)
+{
+    rmdi_map_slot *s = NULL;
+    rmd_deadline all = failed ? RMD_FOREVER : m->deadline, now = all;
+    if (now.ns > m->next_progress_ns)
+        now.ns = m->next_progress_ns;
+    rmd_stop *before = failed ? rmd_stop_set(NULL) : NULL;
+    int err = for_producer ? await_producer(m, now) : next_ended(m, &s, now);
+    if (failed)
+        rmd_stop_set(before);
+    if (err == RMD_ETIMEDOUT && !rmd_deadline_passed(all))
+        return 0; /* it was for the progress */
+    if (err == 0 && s)
+        give(m, s);
+    return err;
+}
+
+/* ---- the loop ---- */
+
+typedef enum what { SUBMIT_ADDED, PRODUCE, GIVE, AWAIT_PRODUCER, OVER } what;
+
+/* What is to be done next? *failed: it ends early. */
+static what look(rmdi_map *m, bool *failed)
+{
+    bool threaded = m->options->producer_thread;
+    what w = OVER;
+    rmdi_map_enter(m);
+    *failed = m->err != 0;
+    if (m->err) {
+        rmdi_map_drop_backlog(m);
+        m->produced |= !threaded;
+    }
+    if (can_submit_added(m))
+        w = SUBMIT_ADDED;
+    else if (!m->produced && !threaded && rmdi_map_has_room(m))
+        w = PRODUCE;
+    else if (has_one_to_give(m))
+        w = GIVE;
+    else if (!m->produced)
+        w = AWAIT_PRODUCER;
+    rmdi_map_leave(m);
+    return w;
+}
+
+static int produce(rmdi_map *m)
+{
+    int err = rmdi_map_look_at_time(m);
+    if (err == 0)
+        rmdi_map_produce(m);
+    return err;
+}
+
+static int step(rmdi_map *m, what w, bool failed)
+{
+    int err = 0;
+    if (w == SUBMIT_ADDED)
+        rmdi_map_submit_added(m);
+    else if (w == PRODUCE)
+        err = produce(m);
+    else
+        err = wait(m, failed, w == AWAIT_PRODUCER);
+    if (err == 0 || failed)
+        return err;
+    rmdi_map_enter(m);
+    rmdi_map_fail(m, err);
+    rmdi_map_leave(m);
+    return 0;
+}
+
+/* In a forked child, or where nobody can wait for them, as they wait for the caller. They have been
+ * cancelled. */
+static void leave_behind(rmdi_map *m)
+{
+    for (size_t i = 0; i < m->window; i++)
+        if (m->slots[i].future)
+            rmd_future_free(m->slots[i].future);
+}
+
+/* 0, or why the rest could not be waited for. */
+static int run(rmdi_map *m)
+{
+    bool failed;
+    int err = 0;
+    for (what w; err == 0 && (w = look(m, &failed)) != OVER;) {
+        err = step(m, w, failed);
+        tell_if_due(m);
+    }
+    return err;
 }
 
 /* ---- the whole ---- */
@@ -261,39 +256,59 @@ static int check_options(const rmd_map_options *options)
     if (options->window > WINDOW_MAX)
         return rmdi_fail(RMD_E2BIG, "map options: a window of %u tasks; at most %d",
                          options->window, WINDOW_MAX);
+    if (options->collect && !options->collected)
+        return rmdi_fail(RMD_EINVAL, "map options: collect without a place for what is collected");
+    if (options->progress_ms < 0)
+        return rmdi_fail(RMD_EINVAL, "map options: progress_ms is negative");
     return 0;
 }
 
-static int begin(map *m)
+static int begin(rmdi_map *m)
 {
     const rmd_map_options *options = m->options;
-    m->window = options->window ? options->window : WINDOW_PER_WORKER * rmd_pool_size(m->pool);
     m->task_options = options->task;
     m->task_options.size = sizeof m->task_options;
-    m->slots = rmdi_alloc_zeroed(m->window * sizeof *m->slots);
-    if (!m->slots)
-        return rmdi_fail_memory();
-    for (size_t i = 0; i < m->window; i++)
-        m->slots[i].index = i + 1;
-    return options->as_completed ? rmd_completions_open(&m->ends, NULL, 0) : 0;
+    m->task_options.adds = true;
+    m->next_progress_ns = INT64_MAX;
+    if (options->progress)
+        m->next_progress_ns = rmdi_clock_monotonic_ns() + progress_ms(m) * ns_in_ms;
+    int err = rmdi_map_window_open(m);
+    return err == 0 && options->producer_thread ? rmdi_map_start_producer(m) : err;
+}
+
+static int finish(rmdi_map *m)
+{
+    const rmd_map_options *options = m->options;
+    int left = run(m);
+    if (left != RMD_EFORKED) /* in a child it is not there */
+        rmdi_map_join_producer(m);
+    rmd_map_account account = account_of(m);
+    if (left < 0)
+        leave_behind(m);
+    if (options->census)
+        *options->census = account.census;
+    if (options->account)
+        *options->account = account;
+    if (m->err)
+        return rmdi_fail_copy(m->err, m->detail);
+    if (options->progress)
+        options->progress(options->ctx, &account);
+    return options->collected ? rmdi_map_collected(m) : 0;
 }
 
 int rmd_map(rmd_pool *pool, const rmd_map_options *options, rmd_deadline deadline)
 {
-    map m = { .pool = pool, .options = options };
+    rmdi_map m = { .pool = pool, .options = options, .deadline = deadline };
     if (!pool)
         return rmdi_fail(RMD_EINVAL, "map: no pool was given");
     int err = check_options(options);
+    if (err < 0)
+        return err;
+    err = begin(&m);
     if (err == 0)
-        err = begin(&m);
-    if (err == 0) {
-        run(&m, deadline);
-        m.census.submitted = m.submitted;
-        if (options->census)
-            *options->census = m.census;
-        err = m.err ? rmdi_fail_copy(m.err, m.detail) : 0;
-    }
-    rmd_completions_free(m.ends);
-    rmdi_free(m.slots);
+        err = finish(&m);
+    rmdi_map_window_free(&m);
+    rmdi_buffer_free(&m.collected);
+    (void)rmd_context_free(m.context);
     return err;
 }

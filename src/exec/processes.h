@@ -71,6 +71,7 @@ typedef struct rmdi_process_task {
     rmdi_processes *pool;
     const char *function; /* constant, unless it is our own: */
     bool own_function;
+    bool adds;        /* it may add tasks */
     const char *name; /* NULL: the function's; borrowed from the user */
     void *ctx;
     rmdi_buffer arguments;    /* encoded; until the end */
@@ -91,6 +92,7 @@ typedef struct rmdi_process_task {
     int error;
     const char *detail; /* of its failure; NULL: none */
     rmdi_buffer result; /* encoded; the document borrows from it */
+    size_t added_len;   /* of these bytes, the last so many are what it has added */
     rmdi_document document;
     rmd_exit *exit; /* of one whose worker has ended in it; NULL: none */
 } rmdi_process_task;

@@ -74,14 +74,17 @@ void rmdi_process_task_fail(rmdi_process_task *task, rmd_outcome outcome, int er
 }
 
 /* Its own copy first: what lies in shared memory can change while it is read. */
-static int copy_result(rmdi_process_task *task, rmd_bytes result)
+static int copy_result(rmdi_process_task *task, const rmdi_ring_answer *answer)
 {
+    rmd_bytes result = answer->result;
     if (result.len >= RMDI_SPARE_BYTES_MIN)
         rmdi_processes_get_buffer(task->pool, &task->result);
     int err = rmdi_buffer_add(&task->result, result.data, result.len);
+    rmd_bytes value = { task->result.data, result.len - answer->added_len };
     if (err == 0)
-        err = rmdi_cbor_decode(&task->document, rmdi_buffer_view(&task->result), NULL, true, NULL,
-                               0);
+        err = rmdi_cbor_decode(&task->document, value, NULL, true, NULL, 0);
+    if (err == 0)
+        task->added_len = answer->added_len;
     return err;
 }
 
@@ -89,7 +92,7 @@ static void take_answer(rmdi_process_task *task, const rmdi_ring_answer *answer,
 {
     char words[RMDI_RING_DETAIL];
     if (answer->error == 0) {
-        int err = copy_result(task, answer->result);
+        int err = copy_result(task, answer);
         if (err == 0)
             rmdi_process_task_end(task, RMD_OUTCOME_OK, 0, NULL, ended);
         else

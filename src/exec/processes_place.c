@@ -180,7 +180,8 @@ static bool put(rmdi_process *process, rmdi_process_task *task)
                               .function = task->function,
                               .name = task->name,
                               .arguments = rmdi_buffer_view(&task->arguments),
-                              .timed = timed };
+                              .timed = timed,
+                              .adds = task->adds };
     if (!rmdi_ring_put(&process->ring, &order, &task->slot))
         return false;
     rmdi_list_remove(&task->link);

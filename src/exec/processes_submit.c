@@ -114,6 +114,7 @@ static int fill(rmdi_process_task *task, const char *function, const rmd_args *a
         return err;
     task->name = options->name;
     task->ctx = options->ctx;
+    task->adds = options->adds;
     task->priority = (uint8_t)(options->priority - RMD_PRIORITY_LOW);
     if (!has_limits(&options->limits))
         return 0;

@@ -56,6 +56,14 @@ static int value(const rmd_future *future, const rmd_value **value)
     return 0;
 }
 
+static rmd_bytes added(const rmd_future *future)
+{
+    const rmdi_process_task *task = rmdi_process_task_of(future);
+    if (!task->added_len)
+        return (rmd_bytes){ 0 };
+    return (rmd_bytes){ task->result.data + task->result.len - task->added_len, task->added_len };
+}
+
 static const rmd_exit *exit_of(const rmd_future *future)
 {
     return rmdi_process_task_of(future)->exit;
@@ -268,6 +276,7 @@ const rmdi_future_ops rmdi_process_task_ops = {
     .ctx = ctx,
     .describe = describe,
     .value = value,
+    .added = added,
     .exit = exit_of,
     .destroy = destroy,
 };

@@ -116,6 +116,7 @@ static void fill(rmdi_ring_memory *memory, rmdi_ring_slot *slot, const rmdi_ring
     slot->function_len = (uint16_t)function;
     slot->name_len = (uint16_t)name;
     slot->timed = order->timed;
+    slot->adds = order->adds;
     rmd_atomic_store(&slot->begun_ns, 0, RMD_RELAXED); /* with the state */
 }
 
@@ -196,10 +197,11 @@ static int read_answer(const rmdi_ring *ring, unsigned slot, rmdi_ring_answer *a
     /* Volatile: each is read once, so that what was checked is what is used. */
     uint32_t at = *(const volatile uint32_t *)&shared->out_at;
     uint32_t len = *(const volatile uint32_t *)&shared->out_len;
+    uint32_t added_len = *(const volatile uint32_t *)&shared->added_len;
     int32_t error = *(const volatile int32_t *)&shared->error;
-    if (!is_within(at, len) || error > 0)
+    if (!is_within(at, len) || added_len > len || error > 0)
         return RMD_EIO;
-    *answer = (rmdi_ring_answer){ slot, error, { ring->memory->out + at, len } };
+    *answer = (rmdi_ring_answer){ slot, error, { ring->memory->out + at, len }, added_len };
     return 1;
 }
 
@@ -372,7 +374,7 @@ bool rmdi_ring_wake_threads(rmdi_ring_memory *memory)
     return true;
 }
 
-int rmdi_ring_finish(rmdi_ring_end *end, int error, rmd_bytes result)
+int rmdi_ring_finish(rmdi_ring_end *end, int error, rmd_bytes result, size_t added_len)
 {
     rmdi_ring_memory *memory = end->memory;
     size_t size = rounded(result.len);
@@ -393,6 +395,7 @@ int rmdi_ring_finish(rmdi_ring_end *end, int error, rmd_bytes result)
     slot->out_at = at;
     slot->out_len = is_there ? (uint32_t)result.len
                              : copy_in(memory->out + at, result.data, result.len);
+    slot->added_len = (uint32_t)added_len;
     slot->error = error;
     RMDI_PLACE("written");
     /* Release: of the answer. */

@@ -78,9 +78,11 @@ typedef struct rmdi_ring_slot {
     uint32_t in_at, in_len;
     uint16_t function_len, name_len; /* these texts come first, each with a 0 behind it */
     bool timed;                      /* begun_ns is wanted */
+    bool adds;                       /* it may add tasks */
     /* by the worker: */
     int32_t error; /* 0, or negative: then the result is what it says */
     uint32_t out_at, out_len;
+    uint32_t added_len;           /* so many of the bytes, the last, are what it adds (added.h) */
     rmd_atomic(int64_t) begun_ns; /* of one that is timed; 0: not yet */
 } rmdi_ring_slot;
 
@@ -128,13 +130,14 @@ typedef struct rmdi_ring_order {
     unsigned attempt;
     const char *function, *name; /* name: NULL: the function's */
     rmd_bytes arguments;
-    bool timed;
+    bool timed, adds;
 } rmdi_ring_order;
 
 typedef struct rmdi_ring_answer {
     unsigned slot;
     int error;
     rmd_bytes result; /* in the shared memory: to be copied before anything is made of it */
+    size_t added_len; /* of these bytes, the last so many */
 } rmdi_ring_answer;
 
 /* ---- the owner: one thread at a time ---- */
@@ -227,9 +230,9 @@ size_t rmdi_ring_offer(rmdi_ring_end *end, char **space);
 
 /* Its answer: error 0 and a result, or an error and what it says; result is copied. It may have to
  * wait until the owner has taken older ones. Threads that wait for it are told, and then the keeper
- * need not be: they take all that is done. RMD_E2BIG: there is
- * no room for that, and another answer is to be given. */
-int rmdi_ring_finish(rmdi_ring_end *end, int error, rmd_bytes result);
+ * need not be: they take all that is done. The last added_len of the bytes are what the task adds.
+ * RMD_E2BIG: there is no room for that, and another answer is to be given. */
+int rmdi_ring_finish(rmdi_ring_end *end, int error, rmd_bytes result, size_t added_len);
 
 /* Rings for the keeper if it sleeps and something was done; always: also if nothing was. */
 void rmdi_ring_tell(rmdi_ring_end *end, bool always);

@@ -192,7 +192,7 @@ TEST(what_is_large_goes_alone)
     CHECK(!put_task(3, NULL, 0)); /* nothing behind it */
     rmdi_ring_slot *task = claim(2);
     CHECK_MEM(memory->in + task->in_at + task->function_len, bytes, LARGE);
-    CHECK_EQ(rmdi_ring_finish(&end, 0, (rmd_bytes){ bytes, LARGE }), 0);
+    CHECK_EQ(rmdi_ring_finish(&end, 0, (rmd_bytes){ bytes, LARGE }, 0), 0);
     rmdi_ring_answer answer;
     REQUIRE(rmdi_ring_next(&ring, &answer) == 1);
     REQUIRE(answer.result.len == LARGE);
@@ -210,8 +210,8 @@ TEST(all_the_room_can_be_taken_and_not_a_byte_more)
     CHECK_EQ(rmdi_ring_bytes(&order), RMDI_RING_ROOM);
     CHECK(put_task(1, bytes, RMDI_RING_ROOM - 2));
     claim(1);
-    CHECK_EQ(rmdi_ring_finish(&end, 0, (rmd_bytes){ bytes, RMDI_RING_ROOM + 1 }), RMD_E2BIG);
-    CHECK_EQ(rmdi_ring_finish(&end, 0, (rmd_bytes){ bytes, RMDI_RING_ROOM }), 0);
+    CHECK_EQ(rmdi_ring_finish(&end, 0, (rmd_bytes){ bytes, RMDI_RING_ROOM + 1 }, 0), RMD_E2BIG);
+    CHECK_EQ(rmdi_ring_finish(&end, 0, (rmd_bytes){ bytes, RMDI_RING_ROOM }, 0), 0);
     rmdi_ring_answer answer;
     CHECK_EQ(rmdi_ring_next(&ring, &answer), 1);
     CHECK_EQ(answer.result.len, RMDI_RING_ROOM);
@@ -437,7 +437,7 @@ static void run_some(unsigned *unread)
         const unsigned char *arguments = memory->in + task->in_at + task->function_len;
         CHECK_EQ(task->in_len - task->function_len, size_of(task->id));
         CHECK_MEM(arguments, bytes_of(task->id), size_of(task->id));
-        CHECK_EQ(rmdi_ring_finish(&end, 0, (rmd_bytes){ arguments, size_of(task->id) }), 0);
+        CHECK_EQ(rmdi_ring_finish(&end, 0, (rmd_bytes){ arguments, size_of(task->id) }, 0), 0);
         ++*unread;
     }
 }

@@ -64,7 +64,7 @@ static inline rmdi_ring_slot *claim(uint64_t id)
 
 static inline void finish(int error, const char *words)
 {
-    CHECK_EQ(rmdi_ring_finish(&end, error, (rmd_bytes){ words, strlen(words) }), 0);
+    CHECK_EQ(rmdi_ring_finish(&end, error, (rmd_bytes){ words, strlen(words) }, 0), 0);
 }
 
 static inline void run_one(uint64_t id)

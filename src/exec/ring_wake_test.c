@@ -153,7 +153,7 @@ static void *be_worker(void *arg)
             rmdi_ring_tell_begun(&end, task->timed);
             const unsigned char *arguments = memory->in + task->in_at + task->function_len;
             size_t len = task->in_len - task->function_len;
-            CHECK_EQ(rmdi_ring_finish(&end, 0, (rmd_bytes){ arguments, len }), 0);
+            CHECK_EQ(rmdi_ring_finish(&end, 0, (rmd_bytes){ arguments, len }, 0), 0);
         }
     while (rmdi_ring_wait(&end, count_idle));
     return NULL;
@@ -290,7 +290,7 @@ static void *answer_at_length(void *arg)
     for (int i = 0; i < n; i++) {
         REQUIRE(rmdi_ring_claim(&end) != NULL);
         memset(words, 'a' + i, sizeof words);
-        CHECK_EQ(rmdi_ring_finish(&end, 0, (rmd_bytes){ words, sizeof words }), 0);
+        CHECK_EQ(rmdi_ring_finish(&end, 0, (rmd_bytes){ words, sizeof words }, 0), 0);
         rmd_atomic_add(&claimed, 1, RMD_RELEASE);
     }
     return NULL;

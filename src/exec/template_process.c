@@ -68,7 +68,7 @@ int rmdi_setup_run(const rmdi_template_setup *setup, const rmdi_setup_call *call
     if (!function)
         return rmdi_fail(RMD_ENOENT, "no function is called \"%s\"", call->function);
     rmd_bytes arguments = { setup->data + call->at, call->len };
-    int err = rmdi_call_run(function, arguments, 0, 1, NULL, &result);
+    int err = rmdi_call_run(function, arguments, 0, 1, NULL, &result, NULL);
     rmdi_buffer_free(&result);
     return err;
 }

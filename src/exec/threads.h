@@ -18,6 +18,7 @@
 #ifndef RMDI_EXEC_THREADS_H
 #define RMDI_EXEC_THREADS_H
 
+#include "data/bytes.h"
 #include "exec/census.h"
 #include "exec/deadlines.h"
 #include "exec/deque.h"
@@ -64,6 +65,9 @@ extern uint32_t rmdi_tasks_kept_max; /* 0, unless a harness wants some to be kep
 
 typedef enum rmdi_body { RMDI_BODY_POINTER, RMDI_BODY_CALL, RMDI_BODY_THEN } rmdi_body;
 
+/* May it add tasks, and has it done so? */
+typedef enum rmdi_adds { RMDI_ADDS_NOT, RMDI_ADDS_MAY, RMDI_ADDS_HAS } rmdi_adds;
+
 typedef struct rmdi_encoded {
     size_t len;
     unsigned char data[];
@@ -93,14 +97,18 @@ typedef struct rmdi_thread_task {
     bool handled;                   /* the user has a handle; constant */
     bool ran;                       /* the body has been entered */
     bool cold;                      /* there is something in the third line */
+    uint8_t adds;                   /* rmdi_adds */
 
-    rmdi_link link;             /* guarded by `out` of the injection: in its lists, or in `held`;
+    rmdi_link link;       /* guarded by `out` of the injection: in its lists, or in `held`;
                                  * after the end, guarded by the lock of `overlooked`, in that;
                                  * else zeroed */
-    void *ctx;                  /* the user's */
-    rmd_context *context;       /* under which it runs; NULL: none */
-    const char *name;           /* NULL: the function's, or "task" */
-    const char *detail;         /* of its failure; NULL: none */
+    void *ctx;            /* the user's */
+    rmd_context *context; /* under which it runs; NULL: none */
+    const char *name;     /* NULL: the function's, or "task" */
+    union {
+        const char *detail; /* of its failure; NULL: none */
+        rmdi_buffer *added; /* of one that has added tasks, and has so ended OK */
+    };
     struct rmdi_limits *limits; /* NULL: none */
     uint32_t attempt;           /* of one that failed, or has limits: the last; 0: none */
     bool held;                  /* guarded as link: it is in `held` */

@@ -171,7 +171,7 @@ static int call_function(rmdi_thread_task *task, rmdi_frame *frame, const rmd_va
     rmdi_buffer result = { 0 };
     rmd_bytes encoded = { task->encoded->data, task->encoded->len };
     int err = rmdi_call_run(task->function, encoded, task->future.id, frame->attempt, &frame->stop,
-                            &result);
+                            &result, frame->added);
     if (err == 0)
         err = rmd_value_decode(value, rmdi_buffer_view(&result), NULL);
     if (err < 0 && result.len)
@@ -228,8 +228,31 @@ static int attempts(rmdi_thread_task *task, rmdi_self *self, rmdi_frame *frame,
             task->attempt = frame->attempt;
             rmdi_limits_attempt(task);
         }
+        if (frame->added)
+            rmdi_buffer_clear(frame->added); /* what failed has added nothing */
         code = attempt(task, frame, value);
     } while (code < 0 && may_try_again(task));
+    return code;
+}
+
+/* Of a task that may add others. What it has added is kept with it. */
+static __attribute__((noinline)) int attempts_adding(rmdi_thread_task *task, rmdi_self *self,
+                                                     rmdi_frame *frame, const rmd_value **value)
+{
+    rmdi_buffer added = { 0 };
+    frame->added = &added;
+    int code = attempts(task, self, frame, value);
+    frame->added = NULL;
+    rmdi_buffer *kept = code == 0 && added.len ? rmdi_alloc(sizeof *kept) : NULL;
+    if (!kept) {
+        code = code == 0 && added.len ? rmdi_fail_memory() : code;
+        rmdi_buffer_free(&added);
+        return code;
+    }
+    *kept = added;
+    task->cold = true;
+    task->added = kept;
+    task->adds = RMDI_ADDS_HAS;
     return code;
 }
 
@@ -364,7 +387,8 @@ bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top)
     const rmd_binding *bound = self->context;
     self->context = bindings_of(task);
     heed(task, &frame);
-    int code = attempts(task, self, &frame, &value);
+    int code = task->adds ? attempts_adding(task, self, &frame, &value)
+                          : attempts(task, self, &frame, &value);
     self->context = bound;
     self->stop = stop;
     self->frame = frame.outer;

@@ -89,6 +89,7 @@ void rmdi_task_fill(rmdi_threads *pool, rmdi_thread_task *task, uint64_t id, con
     task->body = (uint8_t)plan->body;
     task->handled = plan->handled;
     task->ran = false;
+    task->adds = options->adds ? RMDI_ADDS_MAY : RMDI_ADDS_NOT;
     task->cold = plan->context || options->ctx || options->name;
     if (task->cold) {
         task->ctx = options->ctx;

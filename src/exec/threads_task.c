@@ -27,8 +27,12 @@ static void free_cold(rmdi_thread_task *task)
     uint8_t slot = task->slot;
     if (task->context)
         rmd_context_free(task->context);
-    if (task->detail)
+    if (task->adds == RMDI_ADDS_HAS) {
+        rmdi_buffer_free(task->added);
+        rmdi_free(task->added);
+    } else if (task->detail) {
         rmdi_failure_free(task->detail);
+    }
     if (task->limits)
         rmdi_limits_free(task->limits);
     memset(&task->link, 0, sizeof *task - offsetof(rmdi_thread_task, link));
@@ -187,8 +191,15 @@ static const char *name_of(const rmd_future *future)
 static void describe(const rmd_future *future, rmd_failure *failure)
 {
     const rmdi_thread_task *task = rmdi_thread_task_of(future);
+    /* (It is asked for of tasks that have not ended OK only, which have added nothing.) */
     failure->detail = task->detail ? task->detail : "";
     failure->attempt = task->attempt;
+}
+
+static rmd_bytes added_of(const rmd_future *future)
+{
+    const rmdi_thread_task *task = rmdi_thread_task_of(future);
+    return task->adds == RMDI_ADDS_HAS ? rmdi_buffer_view(task->added) : (rmd_bytes){ 0 };
 }
 
 static int value_of(const rmd_future *future, const rmd_value **value)
@@ -211,5 +222,6 @@ const rmdi_future_ops rmdi_thread_task_ops = {
     .name = name_of,
     .describe = describe,
     .value = value_of,
+    .added = added_of,
     .destroy = destroy,
 };

@@ -32,6 +32,7 @@ static struct {
     uint64_t process;
     rmdi_ring_end ring;
     rmdi_buffer result; /* of the task that runs; lent by the ring, as long as there is room */
+    rmdi_buffer added;  /* what it adds */
     uint64_t tasks;
     rmd_future future; /* of the task that runs: it has a number and a name, and nothing else */
     const char *task;  /* that name */
@@ -148,7 +149,8 @@ static int call(const rmdi_ring_slot *slot, const char *function, rmd_bytes argu
         return rmdi_fail(RMD_ENOENT, "the worker has no function \"%s\"", function);
     self->frame = &frame;
     self->stop = &frame.stop;
-    int err = rmdi_call_run(found, arguments, slot->id, slot->attempt, &frame.stop, &me.result);
+    int err = rmdi_call_run(found, arguments, slot->id, slot->attempt, &frame.stop, &me.result,
+                            slot->adds ? &me.added : NULL);
     end_if_copy();
     self->frame = NULL;
     self->stop = NULL;
@@ -169,9 +171,11 @@ static void answer(int err)
     RMDI_PLACE("returned");
     const char *detail = rmd_error_detail();
     rmd_bytes words = { detail, err < 0 ? strlen(detail) : 0 };
+    size_t added_len = err < 0 ? 0 : me.added.len;
     rmd_bytes result = err < 0 ? words : rmdi_buffer_view(&me.result);
-    if (rmdi_ring_finish(&me.ring, err, result) == RMD_E2BIG) /* cannot be: results have limits */
-        rmdi_ring_finish(&me.ring, RMD_E2BIG, (rmd_bytes){ 0 });
+    if (rmdi_ring_finish(&me.ring, err, result, added_len) ==
+        RMD_E2BIG) /* cannot be: results have limits */
+        rmdi_ring_finish(&me.ring, RMD_E2BIG, (rmd_bytes){ 0 }, 0);
 }
 
 static void run(rmdi_ring_slot *slot)
@@ -185,7 +189,11 @@ static void run(rmdi_ring_slot *slot)
         rmd_atomic_store(&slot->begun_ns, rmdi_clock_monotonic_ns(), RMD_RELAXED);
     rmdi_ring_tell_begun(&me.ring, slot->timed); /* and of what was done: this may take long */
     borrow_room();
-    answer(call(slot, function, (rmd_bytes){ function + texts, slot->in_len - texts }));
+    rmdi_buffer_clear(&me.added);
+    int err = call(slot, function, (rmd_bytes){ function + texts, slot->in_len - texts });
+    if (err == 0 && me.added.len)
+        err = rmdi_buffer_add(&me.result, me.added.data, me.added.len) ? rmdi_fail_memory() : 0;
+    answer(err);
     me.tasks++;
 }
 

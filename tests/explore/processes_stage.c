@@ -488,7 +488,7 @@ static void run_task(worker *self, const rmdi_ring_slot *slot)
     rmdi_ring_tell_begun(&self->end, slot->timed);
     while (number == 0 && P->has_gate && !rmd_atomic_load(&P->gate, RMD_RELAXED))
         rmdi_park(&P->gate, 0, RMD_FOREVER);
-    RMD_ASSERT(rmdi_ring_finish(&self->end, 0, (rmd_bytes){ (char *)&number, 1 }) == 0);
+    RMD_ASSERT(rmdi_ring_finish(&self->end, 0, (rmd_bytes){ (char *)&number, 1 }, 0) == 0);
 }
 
 static void be_idle(void *ctx)

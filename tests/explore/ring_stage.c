@@ -338,9 +338,9 @@ static void finish(int number)
     const ring_task *task = &R->tasks[number];
     unsigned char result[512 + 1];
     memset(result, out_byte(number), sizeof result);
-    RMD_ASSERT(rmdi_ring_finish(&R->end, 0, (rmd_bytes){ result, sizeof result }) == RMD_E2BIG);
+    RMD_ASSERT(rmdi_ring_finish(&R->end, 0, (rmd_bytes){ result, sizeof result }, 0) == RMD_E2BIG);
     int error = task->fails ? RMD_EAGAIN : 0;
-    RMD_ASSERT(rmdi_ring_finish(&R->end, error, (rmd_bytes){ result, task->out_len }) == 0);
+    RMD_ASSERT(rmdi_ring_finish(&R->end, error, (rmd_bytes){ result, task->out_len }, 0) == 0);
 }
 
 static void run_in_ring(rmdi_ring_slot *slot)

@@ -227,6 +227,42 @@ static int do_fib(rmd_call *call)
     return err < 0 ? err : rmd_call_return(call, a + b);
 }
 
+/* A tree: each adds those beneath it. */
+static int do_tree(rmd_call *call)
+{
+    int64_t depth = 0, width = 0;
+    int err = rmd_call_get(call, 0, &depth);
+    if (err == 0)
+        err = rmd_call_get(call, 1, &width);
+    for (int64_t i = 0; i < width && depth > 0 && err == 0; i++)
+        err = rmd_call_add(call, "tree", RMD_ARGS(depth - 1, width));
+    return err < 0 ? err : rmd_call_return(call, depth);
+}
+
+/* Adds one at each attempt, and succeeds at the given one. */
+static int do_add_until(rmd_call *call)
+{
+    unsigned attempt = 0;
+    int err = rmd_call_get(call, 0, &attempt);
+    if (err == 0)
+        err = rmd_call_add(call, "count", RMD_ARGS());
+    if (err == 0 && rmd_call_attempt(call) < attempt)
+        err = rmd_call_fail(call, RMD_EAGAIN, "not yet");
+    return err;
+}
+
+/* Adds what cannot be added. */
+static int do_add_nonsense(rmd_call *call)
+{
+    const rmd_value broken = rmd_text_of("\xff", 1);
+    CHECK_EQ(rmd_call_add(call, "nobody", RMD_ARGS(1)), RMD_ENOENT);
+    CHECK_STR(rmd_error_detail(), "add_nonsense: no function is called \"nobody\"");
+    CHECK_EQ(rmd_call_add(call, NULL, RMD_ARGS(1)), RMD_ENOENT);
+    CHECK_EQ(rmd_call_add(call, "count", RMD_ARGS(broken)), RMD_EINVAL);
+    CHECK_CONTAINS(rmd_error_detail(), "add_nonsense: a task of count that it adds: ");
+    return rmd_call_add(call, "count", RMD_ARGS());
+}
+
 static const rmd_function functions[] = {
     { .name = "echo", .fn = do_echo },
     { .name = "add", .fn = do_add, .parameters = "a:int, b:int" },
@@ -241,6 +277,9 @@ static const rmd_function functions[] = {
     { .name = "about", .fn = do_about },
     { .name = "nest", .fn = do_nest },
     { .name = "fib", .fn = do_fib },
+    { .name = "tree", .fn = do_tree },
+    { .name = "add_until", .fn = do_add_until },
+    { .name = "add_nonsense", .fn = do_add_nonsense },
     { 0 },
 };
 

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* Tasks that add tasks: a tree of directories is walked from its root. Each task reads one
+ * directory, adds a task for each that lies in it, and returns how many files there are. The map
+ * returns when no task is left that could add another. */
+#include <dirent.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <remuda.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void must(int err, const char *what)
+{
+    if (err >= 0)
+        return;
+    fprintf(stderr, "%s: %s (%s)\n", what, rmd_error_detail(), rmd_error_name(err));
+    exit(1);
+}
+
+/* ---- the function ---- */
+
+static int visit(rmd_call *call)
+{
+    const char *path;
+    char inside[1024];
+    int files = 0, err = rmd_call_get(call, 0, &path);
+    DIR *dir = err < 0 ? NULL : opendir(path);
+    if (!dir)
+        return err < 0 ? err : rmd_call_fail(call, RMD_EIO, "%s cannot be read", path);
+    for (struct dirent *entry; (entry = readdir(dir)) && err == 0;) {
+        snprintf(inside, sizeof inside, "%s/%s", path, entry->d_name);
+        if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+            err = rmd_call_add(call, "visit", RMD_ARGS(inside));
+        files += entry->d_type == DT_REG;
+    }
+    closedir(dir);
+    return err < 0 ? err : rmd_call_return(call, files);
+}
+
+static const rmd_function functions[] = { { "visit", visit, .parameters = "path:text" }, { 0 } };
+
+/* ---- the map ---- */
+
+typedef struct walk {
+    const char *root;
+    bool begun;
+    int64_t directories, files;
+} walk;
+
+static int next(void *ctx, rmd_map_task *task)
+{
+    walk *w = ctx;
+    if (w->begun)
+        return 0;
+    w->begun = true;
+    return rmd_map_call(task, "visit", RMD_ARGS(w->root));
+}
+
+static int add_up(void *ctx, rmd_future *future, uint64_t index)
+{
+    walk *w = ctx;
+    int64_t files;
+    (void)index;
+    int err = rmd_future_get(future, &files);
+    w->directories++;
+    w->files += err == 0 ? files : 0;
+    return err;
+}
+
+/* ---- something to walk in: 5 levels, 3 directories and 2 files in each ---- */
+
+static void make_tree(const char *path, int levels)
+{
+    char inside[1024];
+    for (int i = 0; i < 2; i++) {
+        snprintf(inside, sizeof inside, "%s/file%d", path, i);
+        FILE *file = fopen(inside, "w");
+        if (file)
+            fclose(file);
+    }
+    for (int i = 0; i < 3 && levels > 1; i++) {
+        snprintf(inside, sizeof inside, "%s/directory%d", path, i);
+        if (mkdir(inside, 0700) == 0)
+            make_tree(inside, levels - 1);
+    }
+}
+
+static int delete (const char *path, const struct stat *st, int type, struct FTW *place)
+{
+    (void)st;
+    (void)type;
+    (void)place;
+    return remove(path);
+}
+
+int main(int argc, char **argv)
+{
+    char root[] = "/tmp/remuda-walk-XXXXXX";
+    rmd_pool *pool;
+    must(rmd_functions_add(functions), "functions");
+    rmd_start(&argc, &argv);
+    if (!mkdtemp(root))
+        return 1;
+    make_tree(root, 5);
+
+    walk w = { .root = argc > 1 ? argv[1] : root };
+    rmd_map_account account;
+    rmd_map_options options = { .size = sizeof options,
+                                .next = next,
+                                .sink = add_up,
+                                .ctx = &w,
+                                .as_completed = true,
+                                .account = &account };
+    must(rmd_pool_open(&pool, "processes:2", NULL, rmd_after_ms(5000)), "open");
+    must(rmd_map(pool, &options, RMD_FOREVER), "map");
+    printf("%" PRId64 " files in %" PRId64 " directories; tasks added by tasks: %" PRIu64 "\n",
+           w.files, w.directories, account.added);
+    must(rmd_pool_drain(pool, RMD_FOREVER), "drain");
+    must(rmd_pool_free(pool), "free");
+    nftw(root, delete, 16, FTW_DEPTH | FTW_PHYS);
+    return 0;
+}
