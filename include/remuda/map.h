@@ -121,7 +121,8 @@ typedef struct rmd_map_options {
  * words, as soon as it is given to the sink. (Producer and sink are not interrupted.)
  *
  * RMD_EDEADLK where nobody could wait for the tasks, as in a callback of their pool: they are
- * cancelled, and not waited for. Blocks. */
+ * cancelled, and not waited for. RMD_EFORKED in a child that producer or sink have forked, with
+ * nothing touched there. Blocks. */
 RMD_API int rmd_map(rmd_pool *pool, const rmd_map_options *options, rmd_deadline deadline)
     RMD_NODISCARD;
 

@@ -4,6 +4,7 @@
 #include "exec/census.h"
 #include "exec/future.h"
 #include "port/clock.h"
+#include "port/forked.h"
 
 #include <remuda/stop.h>
 #include <remuda/task.h>
@@ -88,11 +89,20 @@ static int sink(rmdi_map *m, rmd_future *future, uint64_t index)
     return err < 0 ? err : heed(future);
 }
 
+static int check_process(const rmdi_map *m)
+{
+    if (rmdi_process_is(m->process))
+        return 0;
+    return rmdi_fail(RMD_EFORKED, "the map belongs to the process that began it");
+}
+
 /* Through the sink, and out of the window. */
-static void give(rmdi_map *m, rmdi_map_slot *s)
+static int give(rmdi_map *m, rmdi_map_slot *s)
 {
     rmd_future *future = s->future; /* the slot is constant until it is free */
     int err = sink(m, future, s->index);
+    if (check_process(m) < 0)
+        return RMD_EFORKED;
     rmdi_map_enter(m);
     rmdi_census_add(&m->census, rmd_future_outcome(future));
     if (err < 0)
@@ -103,6 +113,7 @@ static void give(rmdi_map *m, rmdi_map_slot *s)
     rmdi_map_tell_changed(m);
     rmdi_map_leave(m);
     rmd_future_free(future);
+    return 0;
 }
 
 /* ---- waiting ---- */
@@ -166,9 +177,7 @@ static int wait(rmdi_map *m, bool failed, bool for_producer)
         rmd_stop_set(before);
     if (err == RMD_ETIMEDOUT && !rmd_deadline_passed(all))
         return 0; /* it was for the progress */
-    if (err == 0 && s)
-        give(m, s);
-    return err;
+    return err == 0 && s ? give(m, s) : err;
 }
 
 /* ---- the loop ---- */
@@ -215,7 +224,7 @@ static int step(rmdi_map *m, what w, bool failed)
         err = produce(m);
     else
         err = wait(m, failed, w == AWAIT_PRODUCER);
-    if (err == 0 || failed)
+    if (err == 0 || err == RMD_EFORKED || failed)
         return err;
     rmdi_map_enter(m);
     rmdi_map_fail(m, err);
@@ -223,8 +232,7 @@ static int step(rmdi_map *m, what w, bool failed)
     return 0;
 }
 
-/* In a forked child, or where nobody can wait for them, as they wait for the caller. They have been
- * cancelled. */
+/* Where nobody can wait for them, as they wait for the caller. They have been cancelled. */
 static void leave_behind(rmdi_map *m)
 {
     for (size_t i = 0; i < m->window; i++)
@@ -240,6 +248,8 @@ static int run(rmdi_map *m)
     for (what w; err == 0 && (w = look(m, &failed)) != OVER;) {
         err = step(m, w, failed);
         tell_if_due(m);
+        if (err == 0)
+            err = check_process(m);
     }
     return err;
 }
@@ -280,8 +290,9 @@ static int finish(rmdi_map *m)
 {
     const rmd_map_options *options = m->options;
     int left = run(m);
-    if (left != RMD_EFORKED) /* in a child it is not there */
-        rmdi_map_join_producer(m);
+    if (left == RMD_EFORKED)
+        return left; /* nothing here is ours */
+    rmdi_map_join_producer(m);
     rmd_map_account account = account_of(m);
     if (left < 0)
         leave_behind(m);
@@ -298,7 +309,9 @@ static int finish(rmdi_map *m)
 
 int rmd_map(rmd_pool *pool, const rmd_map_options *options, rmd_deadline deadline)
 {
-    rmdi_map m = { .pool = pool, .options = options, .deadline = deadline };
+    rmdi_map m = {
+        .process = rmdi_process_mark(), .pool = pool, .options = options, .deadline = deadline
+    };
     if (!pool)
         return rmdi_fail(RMD_EINVAL, "map: no pool was given");
     int err = check_options(options);

@@ -47,6 +47,7 @@ typedef struct rmdi_map_batch {
 } rmdi_map_batch;
 
 typedef struct rmdi_map {
+    uint64_t process; /* rmdi_process_mark(): in a child that user code forks nothing is touched */
     rmd_pool *pool;
     const rmd_map_options *options;
     rmd_task_options task_options;

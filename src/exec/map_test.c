@@ -826,3 +826,78 @@ TEST(in_a_forked_child_the_pool_is_the_parents)
     CHECK_EQ(m.given, 2);
     close_pool();
 }
+
+/* ---- where nobody can wait ---- */
+
+static int next_true(void *ctx, rmd_map_task *task)
+{
+    const char *const argv[] = { "true", NULL };
+    (void)ctx;
+    if (m.produced++ == 3)
+        return 0;
+    return rmd_map_exec(task, &(rmd_command){ .size = sizeof(rmd_command), .argv = argv });
+}
+
+static void map_in_a_callback(rmd_future *future, void *result)
+{
+    rmd_map_options options = { .size = sizeof options, .next = next_true, .census = &census };
+    (void)future;
+    *(int *)result = rmd_map(m.pool, &options, RMD_FOREVER);
+    CHECK(rmd_census_balances(&census));
+    CHECK_EQ(rmd_event_set(m.gates[0]), 0);
+}
+
+TEST(a_map_in_a_callback_of_its_own_pool_is_refused_and_leaves_nothing_running)
+{
+    const char *const argv[] = { "true", NULL };
+    int result = 0;
+    rmd_future *future;
+    open_gates();
+    open_pool("programs:1");
+    rmd_command command = { .size = sizeof command, .argv = argv };
+    REQUIRE(rmd_pool_exec(m.pool, &future, &command) == 0);
+    CHECK_EQ(rmd_future_on_end(future, map_in_a_callback, &result), 0);
+    rmd_future_free(future);
+    CHECK_EQ(rmd_event_wait(m.gates[0], soon()), 0);
+    CHECK_EQ(result, RMD_EDEADLK);
+    close_pool();
+    free_gates();
+}
+
+static pid_t copy;
+
+static int fork_at_the_second(void *ctx, rmd_future *future, uint64_t index)
+{
+    (void)ctx;
+    (void)future;
+    if (index == 1)
+        copy = fork();
+    return 0;
+}
+
+static void fork_in_a_sink(bool as_completed, bool producer_thread)
+{
+    rmd_map_options options = options_of(next);
+    options.sink = fork_at_the_second;
+    options.as_completed = as_completed;
+    options.producer_thread = producer_thread;
+    m.end = 100;
+    m.produced = 0;
+    open_pool("threads:2");
+    int err = rmd_map(m.pool, &options, soon());
+    if (copy == 0)
+        _exit(err == RMD_EFORKED ? 0 : 1);
+    CHECK_EQ(err, 0);
+    CHECK_CHILD(copy);
+    close_pool();
+}
+
+TEST(a_sink_that_forks_goes_on_in_the_parent_and_ends_in_the_child)
+{
+    if (KIT_SANITIZED)
+        SKIP("sanitizers let no child of a process with threads do much");
+    fork_in_a_sink(false, false);
+    fork_in_a_sink(true, false);
+    fork_in_a_sink(false, true);
+    fork_in_a_sink(true, true);
+}
