@@ -20,6 +20,7 @@
 #include <remuda/event.h>
 #include <remuda/executor.h>
 #include <remuda/frame.h>
+#include <remuda/framed.h>
 #include <remuda/function.h>
 #include <remuda/future.h>
 #include <remuda/group.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "port/fd.h"
 
+#include "port/sigpipe.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 int rmdi_fd_pipe(int ends[2], int ours)
@@ -50,25 +50,11 @@ int rmdi_fd_temporary(const char *dir, int *fd)
 
 ssize_t rmdi_fd_write_quietly(int fd, const void *data, size_t len)
 {
-    /* SIGPIPE goes to the writing thread: block it, write, and take it off again,
-     * unless one was pending before, which then is not ours to take. */
-    sigset_t pipe_set, old, pending;
-    sigemptyset(&pipe_set);
-    sigaddset(&pipe_set, SIGPIPE);
-    sigpending(&pending);
-    if (sigismember(&pending, SIGPIPE)) {
-        ssize_t n = write(fd, data, len);
-        return n < 0 ? -errno : n;
-    }
-    pthread_sigmask(SIG_BLOCK, &pipe_set, &old);
+    rmdi_sigpipe held;
+    rmdi_sigpipe_hold(&held);
     ssize_t n = write(fd, data, len);
     int err = n < 0 ? errno : 0;
-    if (err == EPIPE) {
-        struct timespec now = { 0 };
-        while (sigtimedwait(&pipe_set, NULL, &now) < 0 && errno == EINTR)
-            ;
-    }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    rmdi_sigpipe_release(&held, err == EPIPE);
     return err ? -err : n;
 }
 

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "port/stream.h"
+
+#include "port/poll.h"
+#include "port/sigpipe.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PARTS_MAX = 2 };
+
+int rmdi_stream_init(rmdi_stream *stream, int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return errno;
+    stream->fd = fd;
+    stream->kind = S_ISSOCK(st.st_mode)   ? RMDI_STREAM_SOCKET
+                   : S_ISFIFO(st.st_mode) ? RMDI_STREAM_PIPE
+                                          : RMDI_STREAM_OTHER;
+    return 0;
+}
+
+/* Has the kernel no such flag for this? Then it never will. */
+static bool falls_back(rmdi_stream *stream, int err)
+{
+    if (stream->kind != RMDI_STREAM_PIPE || (err != EOPNOTSUPP && err != ENOSYS))
+        return false;
+    stream->kind = RMDI_STREAM_OTHER;
+    return true;
+}
+
+/* ---- reading ---- */
+
+static ssize_t read_once(const rmdi_stream *stream, void *data, size_t len)
+{
+    struct iovec part = { data, len };
+    switch (stream->kind) {
+    case RMDI_STREAM_SOCKET: return recv(stream->fd, data, len, MSG_DONTWAIT);
+    case RMDI_STREAM_PIPE: return preadv2(stream->fd, &part, 1, -1, RWF_NOWAIT);
+    case RMDI_STREAM_OTHER: break;
+    }
+    if (rmdi_poll_readable(stream->fd))
+        return read(stream->fd, data, len);
+    errno = EAGAIN;
+    return -1;
+}
+
+ssize_t rmdi_stream_read(rmdi_stream *stream, void *data, size_t len)
+{
+    ssize_t got;
+    do
+        got = read_once(stream, data, len);
+    while (got < 0 && (errno == EINTR || falls_back(stream, errno)));
+    return got < 0 ? -errno : got;
+}
+
+/* ---- writing ---- */
+
+static ssize_t send_parts(int fd, struct iovec *parts, int n)
+{
+    struct msghdr message = { .msg_iov = parts, .msg_iovlen = (size_t)n };
+    return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* With room for PIPE_BUF bytes, as POLLOUT promises of a pipe, so many never wait. */
+static void cut_to_pipe_buf(struct iovec *parts, int n)
+{
+    size_t left = PIPE_BUF;
+    for (int i = 0; i < n; i++) {
+        parts[i].iov_len = parts[i].iov_len < left ? parts[i].iov_len : left;
+        left -= parts[i].iov_len;
+    }
+}
+
+static ssize_t write_if_ready(int fd, struct iovec *parts, int n)
+{
+    struct pollfd ready = { .fd = fd, .events = POLLOUT };
+    cut_to_pipe_buf(parts, n);
+    if (rmdi_poll_fds(&ready, 1, 0) != 0)
+        return writev(fd, parts, n);
+    errno = EAGAIN;
+    return -1;
+}
+
+static ssize_t write_quietly(const rmdi_stream *stream, struct iovec *parts, int n)
+{
+    rmdi_sigpipe held;
+    rmdi_sigpipe_hold(&held);
+    ssize_t written = stream->kind == RMDI_STREAM_PIPE
+                          ? pwritev2(stream->fd, parts, n, -1, RWF_NOWAIT)
+                          : write_if_ready(stream->fd, parts, n);
+    int err = written < 0 ? errno : 0;
+    rmdi_sigpipe_release(&held, err == EPIPE);
+    if (err)
+        errno = err;
+    return written;
+}
+
+ssize_t rmdi_stream_write(rmdi_stream *stream, const struct iovec *parts, int n)
+{
+    ssize_t written;
+    do {
+        struct iovec copy[PARTS_MAX];
+        memcpy(copy, parts, (size_t)n * sizeof *copy);
+        written = stream->kind == RMDI_STREAM_SOCKET ? send_parts(stream->fd, copy, n)
+                                                     : write_quietly(stream, copy, n);
+    } while (written < 0 && (errno == EINTR || falls_back(stream, errno)));
+    return written < 0 ? -errno : written;
+}
