@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "config.h"
 #include "exec/attempt_id.h"
+#include "exec/carried.h"
 #include "exec/environment.h"
 #include "exec/guard.h"
 #include "exec/processes.h"
@@ -42,6 +43,14 @@ static int write_call(rmdi_setup_call *call, rmdi_buffer *data, const char *what
     int err = rmdi_call_encode(data, args);
     call->len = (uint32_t)data->len - call->at;
     return err < 0 ? rmdi_fail(err, "pool options: %s: %s", what, rmd_error_detail()) : 0;
+}
+
+static int write_carried(rmdi_template_setup *setup, rmdi_buffer *data)
+{
+    setup->carried_at = (uint32_t)data->len;
+    int err = rmdi_carried_write(data);
+    setup->carried_len = (uint32_t)data->len - setup->carried_at;
+    return err;
 }
 
 static int check_call(const rmdi_processes *pool, const char *what, const char *function)
@@ -90,6 +99,8 @@ int rmdi_setup_open(rmdi_processes *pool, const rmd_pool_options *options)
     if (err == 0)
         err = write_call(&setup.initializer, &data, "initializer", options->initializer,
                          &options->initializer_args);
+    if (err == 0)
+        err = write_carried(&setup, &data);
     if (err == 0)
         err = share_setup(pool, &setup, &data);
     rmdi_buffer_free(&data);

@@ -5,6 +5,7 @@
 #include "config.h"
 #include "exec/attempt_id.h"
 #include "exec/call.h"
+#include "exec/carried.h"
 #include "exec/shared.h"
 #include "exec/stray.h"
 #include "exec/template_setup.h"
@@ -111,8 +112,11 @@ static void map_shared(void)
 
 static void preload(void)
 {
-    const rmdi_setup_call *call = &me.setup->preload;
-    int err = call->function[0] ? rmdi_setup_run(me.setup, call) : 0;
+    const rmdi_template_setup *setup = me.setup;
+    int err = rmdi_carried_replay(
+        (rmd_bytes){ setup->data + setup->carried_at, setup->carried_len });
+    if (err == 0 && setup->preload.function[0])
+        err = rmdi_setup_run(setup, &setup->preload);
     if (err < 0)
         fail(err);
     unsigned threads = rmdi_procfs_threads();

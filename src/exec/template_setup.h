@@ -38,6 +38,7 @@ typedef struct rmdi_template_setup {
     int32_t owner;
     char pool[RMDI_POOL_NAME_MAX];
     rmdi_setup_call preload, initializer;
+    uint32_t carried_at, carried_len;              /* in `data`: see carried.h */
     uint64_t tasks_max, resident_max, address_max; /* of a worker; 0: no limit */
     uint64_t shared_bytes, shared_id;              /* 0: nothing is shared */
     unsigned char data[];
