@@ -19,6 +19,7 @@
 #include "exec/environment.h"
 #include "exec/guard.h"
 #include "exec/path.h"
+#include "exec/program.h"
 #include "exec/streams.h"
 #include "port/clock.h"
 #include "port/fd.h"
@@ -85,52 +86,12 @@ static char **make_environment(const rmdi_attempt *attempt, own_marks *marks)
     return env;
 }
 
-/* Of a failed start we know only the errno value: find out whether the directory was meant. */
-static int explain_spawn(const rmdi_attempt *attempt, const char *path, int err)
-{
-    const char *dir = attempt->command->dir;
-    char there[2 * PATH_MAX];
-    struct stat st;
-    if (dir && (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode)))
-        return rmdi_fail_errno(stat(dir, &st) < 0 ? errno : ENOTDIR, "directory \"%s\"", dir);
-    bool relative = dir && *path != '/';
-    snprintf(there, sizeof there, "%s%s%s", relative ? dir : "", relative ? "/" : "", path);
-    if (err == ENOENT && stat(there, &st) == 0)
-        return rmdi_fail(RMD_EEXEC, "program \"%s\": its interpreter is missing", path);
-    return rmdi_fail_errno(err, "program \"%s\"", path);
-}
-
-/* A text file without "#!" is run by the shell, as a shell itself would do it. */
-static int spawn_as_script(rmdi_spawn *spawn, rmdi_spawned *child)
-{
-    size_t n = 0;
-    while (spawn->argv[n])
-        n++;
-    char **argv = rmdi_alloc((n + 2) * sizeof *argv), shell[] = "/bin/sh";
-    if (!argv)
-        return ENOMEM;
-    char *file = rmdi_strdup(spawn->path);
-    argv[0] = shell;
-    argv[1] = file;
-    memcpy(argv + 2, spawn->argv + 1, n * sizeof *argv);
-    rmdi_spawn script = *spawn;
-    script.path = shell;
-    script.argv = argv;
-    int err = file ? rmdi_spawn_program(&script, child) : ENOMEM;
-    rmdi_free(file);
-    rmdi_free(argv);
-    return err;
-}
-
-/* Executes what stands at spawn->path. */
-static int spawn_file(rmdi_attempt *attempt, rmdi_spawn *spawn)
+static int spawn_file(rmdi_attempt *attempt, const rmdi_spawn *spawn)
 {
     rmdi_spawned child;
-    int err = rmdi_spawn_program(spawn, &child);
-    if (err == ENOEXEC)
-        err = spawn_as_script(spawn, &child);
-    if (err)
-        return explain_spawn(attempt, spawn->path, err);
+    int err = rmdi_program_start(spawn, &child);
+    if (err < 0)
+        return err;
     attempt->pid = child.pid;
     attempt->pidfd = child.pidfd;
     return 0;

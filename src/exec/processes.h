@@ -32,6 +32,7 @@
 #include "exec/kept.h"
 #include "exec/overlooked.h"
 #include "exec/pool.h"
+#include "exec/tail.h"
 #include "exec/template_setup.h"
 #include "loop/loop.h"
 #include "loop/timers.h"
@@ -45,8 +46,7 @@ typedef struct rmdi_process rmdi_process;
 
 enum {
     RMDI_TASK_PRIORITIES = 3,
-    RMDI_TAIL_BYTES = 4096, /* of what a worker has written to stderr last */
-    RMDI_SAID_BYTES = 512,  /* and of that, what is told with a task that is lost */
+    RMDI_SAID_BYTES = 512, /* of what a worker has written last, what is told with a lost task */
     RMDI_HALT_DEATHS = 5,
     RMDI_SPARE_BUFFERS = 4, /* that are kept, if they are between these: */
     RMDI_SPARE_BYTES_MIN = 128 * 1024,
@@ -153,8 +153,7 @@ struct rmdi_process {
     rmdi_clearing clearing;
     rmdi_child_end how; /* it has ended */
     bool how_is_known;
-    char tail[RMDI_TAIL_BYTES]; /* of stderr */
-    size_t tail_len;
+    rmdi_tail tail; /* of stderr */
 };
 
 /* ---- the pool ---- */

@@ -14,21 +14,6 @@
 
 enum { PIPE_PIECE = 4096, PIPE_BYTES = 64 * 1024 };
 
-static void keep_tail(rmdi_process *process, const char *data, size_t len)
-{
-    if (len >= sizeof process->tail) {
-        memcpy(process->tail, data + len - sizeof process->tail, sizeof process->tail);
-        process->tail_len = sizeof process->tail;
-        return;
-    }
-    size_t over = process->tail_len + len > sizeof process->tail
-                      ? process->tail_len + len - sizeof process->tail
-                      : 0;
-    memmove(process->tail, process->tail + over, process->tail_len - over);
-    memcpy(process->tail + process->tail_len - over, data, len);
-    process->tail_len += len - over;
-}
-
 /* May that much be written to our own stderr without waiting? If not, it stays in the pipe, and who
  * writes there waits, as it would without us. */
 static bool may_pass_on(void)
@@ -44,7 +29,7 @@ static ssize_t read_errors(rmdi_process *process)
     ssize_t got = read(process->errors_ours, data, sizeof data);
     if (got <= 0)
         return got;
-    keep_tail(process, data, (size_t)got);
+    rmdi_tail_add(&process->tail, data, (size_t)got);
     (void)rmdi_fd_write_quietly(STDERR_FILENO, data, (size_t)got);
     return got;
 }
@@ -88,7 +73,7 @@ int rmdi_process_open_errors(rmdi_process *process)
         return rmdi_fail_errno(err, "a pipe for what a worker writes to stderr");
     process->errors_ours = ends[0];
     process->errors_fd = ends[1];
-    process->tail_len = 0;
+    process->tail.len = 0;
     int failed = rmd_loop_watch(process->pool->kept.loop, &process->errors, process->errors_ours,
                                 RMD_READABLE, on_errors, process);
     if (!failed)
@@ -104,28 +89,11 @@ void rmdi_process_drain_errors(rmdi_process *process)
 
 /* ---- telling how it has ended ---- */
 
-/* The last line that it has written, or what of it there is. */
-static size_t last_words(const rmdi_process *process, const char **words)
-{
-    const char *tail = process->tail;
-    size_t end = process->tail_len;
-    while (end && (tail[end - 1] == '\n' || tail[end - 1] == ' '))
-        end--;
-    size_t begin = end > RMDI_SAID_BYTES / 2 ? end - RMDI_SAID_BYTES / 2 : 0;
-    for (size_t i = end; i > begin; i--)
-        if (tail[i - 1] == '\n') {
-            begin = i;
-            break;
-        }
-    *words = tail + begin;
-    return end - begin;
-}
-
 void rmdi_process_explain(const rmdi_process *process, char *text, size_t size)
 {
     const rmdi_child_end *how = &process->how;
     const char *words;
-    size_t len = last_words(process, &words);
+    size_t len = rmdi_tail_line(&process->tail, RMDI_SAID_BYTES / 2, &words);
     char cause[160];
     if (!process->how_is_known)
         snprintf(cause, sizeof cause, "has ended, and how is not known");
@@ -146,11 +114,11 @@ void rmdi_process_keep_account(const rmdi_process *process, rmdi_process_task *t
                                const char *detail)
 {
     size_t detail_len = strlen(detail) + 1;
-    rmd_exit *account = rmdi_alloc_zeroed(sizeof *account + process->tail_len + 1 + detail_len);
+    rmd_exit *account = rmdi_alloc_zeroed(sizeof *account + process->tail.len + 1 + detail_len);
     if (!account)
         return;
-    char *tail = (char *)(account + 1), *words = tail + process->tail_len + 1;
-    memcpy(tail, process->tail, process->tail_len);
+    char *tail = (char *)(account + 1), *words = tail + process->tail.len + 1;
+    memcpy(tail, process->tail.data, process->tail.len);
     memcpy(words, detail, detail_len);
     *account = (rmd_exit){ .outcome = RMD_OUTCOME_LOST,
                            .error = RMD_ELOST,
@@ -160,8 +128,8 @@ void rmdi_process_keep_account(const rmdi_process *process, rmdi_process_task *t
                            .attempts = task->attempts,
                            .pid = process->pid,
                            .ended_ns = rmdi_clock_monotonic_ns(),
-                           .err_bytes = process->tail_len,
-                           .err_tail = { tail, process->tail_len } };
+                           .err_bytes = process->tail.len,
+                           .err_tail = { tail, process->tail.len } };
     if (process->how_is_known)
         account->usage = process->how.usage;
     rmdi_free(task->exit);

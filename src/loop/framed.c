@@ -145,6 +145,11 @@ int rmdi_framed_try_read(rmd_framed *framed, rmd_bytes *frame)
     return err;
 }
 
+void rmdi_framed_limit_read(rmd_framed *framed, size_t bytes_max)
+{
+    framed->frames.bytes_max = bytes_max;
+}
+
 bool rmdi_framed_has_more(const rmd_framed *framed)
 {
     return framed->at < framed->len || framed->frames.head_len;
@@ -187,21 +192,26 @@ static int explain_write(const rmd_framed *f, int err)
     return RMD_EIO;
 }
 
-static int write_parts(rmd_framed *f, struct iovec *parts, rmd_deadline deadline)
+/* Where the next frame begins, the other side cannot tell when this one was cut. */
+static int spoil(rmd_framed *f, const rmdi_sending *sending, int err)
 {
+    if (f->out_err == 0 && sending->parts[0].iov_len < RMD_FRAME_HEAD)
+        f->out_err = RMD_EIO;
+    return err;
+}
+
+int rmdi_framed_send(rmd_framed *framed, rmdi_sending *sending)
+{
+    struct iovec *parts = sending->parts;
     while (parts[0].iov_len || parts[1].iov_len) {
-        ssize_t n = rmdi_stream_write(&f->out, parts, 2);
-        if (n == -EAGAIN) {
-            int ready = rmd_fd_wait(f->out.fd, RMD_WRITABLE, deadline);
-            if (ready < 0)
-                return ready;
-        } else if (n < 0) {
-            return f->out_err = explain_write(f, (int)-n);
-        } else {
-            skip(parts, (size_t)n);
-        }
+        ssize_t n = rmdi_stream_write(&framed->out, parts, 2);
+        if (n == -EAGAIN)
+            return 0;
+        if (n < 0)
+            return framed->out_err = explain_write(framed, (int)-n);
+        skip(parts, (size_t)n);
     }
-    return 0;
+    return 1;
 }
 
 static int check_write(rmd_framed *f, rmd_bytes frame)
@@ -217,19 +227,24 @@ static int check_write(rmd_framed *f, rmd_bytes frame)
     return 0;
 }
 
-int rmd_framed_write(rmd_framed *framed, rmd_bytes frame, rmd_deadline deadline)
+int rmdi_framed_begin(rmd_framed *framed, rmdi_sending *sending, rmd_bytes frame)
 {
-    unsigned char head[RMD_FRAME_HEAD];
     int err = check_write(framed, frame);
     if (err == 0)
-        err = rmd_frame_head(head, frame.len);
-    if (err < 0)
-        return err;
-    struct iovec parts[] = { { head, sizeof head }, { (void *)(size_t)frame.data, frame.len } };
-    err = write_parts(framed, parts, deadline);
-    bool begun = parts[0].iov_len < sizeof head;
-    if (err < 0 && begun && framed->out_err == 0)
-        framed->out_err =
-            RMD_EIO; /* where the next frame would begin, the other side cannot tell */
+        err = rmd_frame_head(sending->head, frame.len);
+    sending->parts[0] = (struct iovec){ sending->head, RMD_FRAME_HEAD };
+    sending->parts[1] = (struct iovec){ (void *)(size_t)frame.data, frame.len };
     return err;
+}
+
+int rmd_framed_write(rmd_framed *framed, rmd_bytes frame, rmd_deadline deadline)
+{
+    rmdi_sending sending;
+    int err = rmdi_framed_begin(framed, &sending, frame);
+    while (err == 0 && (err = rmdi_framed_send(framed, &sending)) == 0) {
+        int ready = rmd_fd_wait(framed->out.fd, RMD_WRITABLE, deadline);
+        if (ready < 0)
+            return spoil(framed, &sending, ready);
+    }
+    return err < 0 ? err : 0;
 }

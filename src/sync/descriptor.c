@@ -117,7 +117,7 @@ void rmdi_fd_sleeper_close(rmdi_fd_sleeper *s)
     rmdi_fd_close(&s->fds[0].fd);
 }
 
-/* ---- one descriptor ---- */
+/* ---- several descriptors ---- */
 
 static int sleep_for(rmdi_fd_sleeper *s, rmd_deadline deadline)
 {
@@ -132,6 +132,22 @@ static int sleep_for(rmdi_fd_sleeper *s, rmd_deadline deadline)
         return rmdi_fail(err, "descriptor %d is not ready", s->fds[1].fd);
     return s->err;
 }
+
+int rmdi_fds_wait(rmdi_fd_wanted *wanted, unsigned n, rmd_deadline deadline)
+{
+    rmdi_fd_sleeper s;
+    int err = 0;
+    rmdi_fd_sleeper_init(&s);
+    for (unsigned i = 0; i < n && err == 0; i++)
+        err = rmdi_fd_sleeper_add(&s, wanted[i].fd, wanted[i].events, i);
+    if (err == 0)
+        err = sleep_for(&s, deadline);
+    for (unsigned i = 0; i < n; i++)
+        wanted[i].ready = err == 0 ? rmdi_fd_sleeper_ready(&s, 1 + i) : 0;
+    return err;
+}
+
+/* ---- one descriptor ---- */
 
 int rmd_fd_wait(int fd, unsigned events, rmd_deadline deadline)
 {

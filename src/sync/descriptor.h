@@ -35,4 +35,15 @@ unsigned rmdi_fd_sleeper_ready(const rmdi_fd_sleeper *sleeper, unsigned k);
 int rmdi_fd_sleeper_open(rmdi_fd_sleeper *sleeper, rmdi_waiter *waiter, bool alone);
 void rmdi_fd_sleeper_close(rmdi_fd_sleeper *sleeper);
 
+/* One of several descriptors, and what is wanted of it. */
+typedef struct rmdi_fd_wanted {
+    int fd;
+    unsigned events; /* as in rmd_fd_wait() */
+    unsigned ready;  /* what it returns; 0: nothing is so */
+} rmdi_fd_wanted;
+
+/* rmd_fd_wait() for n of them, at most RMD_SELECT_MAX: sleeps until one is ready. 0, or an error.
+ * It does not look first: for those who have just seen that none is. */
+int rmdi_fds_wait(rmdi_fd_wanted *wanted, unsigned n, rmd_deadline deadline);
+
 #endif
