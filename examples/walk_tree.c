@@ -3,13 +3,12 @@
  * directory, adds a task for each that lies in it, and returns how many files there are. The map
  * returns when no task is left that could add another. */
 #include <dirent.h>
+#include <fcntl.h>
 #include <ftw.h>
-#include <inttypes.h>
 #include <remuda.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 static void must(int err, const char *what)
 {
@@ -18,8 +17,6 @@ static void must(int err, const char *what)
     fprintf(stderr, "%s: %s (%s)\n", what, rmd_error_detail(), rmd_error_name(err));
     exit(1);
 }
-
-/* ---- the function ---- */
 
 static int visit(rmd_call *call)
 {
@@ -41,27 +38,23 @@ static int visit(rmd_call *call)
 
 static const rmd_function functions[] = { { "visit", visit, .parameters = "path:text" }, { 0 } };
 
-/* ---- the map ---- */
-
 typedef struct walk {
     const char *root;
-    bool begun;
-    int64_t directories, files;
+    int directories, files;
 } walk;
 
 static int next(void *ctx, rmd_map_task *task)
 {
     walk *w = ctx;
-    if (w->begun)
-        return 0;
-    w->begun = true;
-    return rmd_map_call(task, "visit", RMD_ARGS(w->root));
+    const char *root = w->root;
+    w->root = NULL; /* once */
+    return root ? rmd_map_call(task, "visit", RMD_ARGS(root)) : 0;
 }
 
 static int add_up(void *ctx, rmd_future *future, uint64_t index)
 {
     walk *w = ctx;
-    int64_t files;
+    int files;
     (void)index;
     int err = rmd_future_get(future, &files);
     w->directories++;
@@ -73,25 +66,20 @@ static int add_up(void *ctx, rmd_future *future, uint64_t index)
 
 static void make_tree(const char *path, int levels)
 {
+    static const char *const names[] = { "a", "b", "c", "file1", "file2" };
     char inside[1024];
-    for (int i = 0; i < 2; i++) {
-        snprintf(inside, sizeof inside, "%s/file%d", path, i);
-        FILE *file = fopen(inside, "w");
-        if (file)
-            fclose(file);
-    }
-    for (int i = 0; i < 3 && levels > 1; i++) {
-        snprintf(inside, sizeof inside, "%s/directory%d", path, i);
-        if (mkdir(inside, 0700) == 0)
+    for (int i = levels > 1 ? 0 : 3; i < 5; i++) {
+        snprintf(inside, sizeof inside, "%s/%s", path, names[i]);
+        if (i < 3 && mkdir(inside, 0700) == 0)
             make_tree(inside, levels - 1);
+        else
+            close(creat(inside, 0600));
     }
 }
 
 static int delete (const char *path, const struct stat *st, int type, struct FTW *place)
 {
-    (void)st;
-    (void)type;
-    (void)place;
+    (void)st, (void)type, (void)place;
     return remove(path);
 }
 
@@ -107,16 +95,13 @@ int main(int argc, char **argv)
 
     walk w = { .root = argc > 1 ? argv[1] : root };
     rmd_map_account account;
-    rmd_map_options options = { .size = sizeof options,
-                                .next = next,
-                                .sink = add_up,
-                                .ctx = &w,
-                                .as_completed = true,
-                                .account = &account };
+    rmd_map_options options = {
+        .size = sizeof options, .next = next, .sink = add_up, .ctx = &w, .account = &account
+    };
     must(rmd_pool_open(&pool, "processes:2", NULL, rmd_after_ms(5000)), "open");
     must(rmd_map(pool, &options, RMD_FOREVER), "map");
-    printf("%" PRId64 " files in %" PRId64 " directories; tasks added by tasks: %" PRIu64 "\n",
-           w.files, w.directories, account.added);
+    printf("%d files in %d directories; tasks added by tasks: %d\n", w.files, w.directories,
+           (int)account.added);
     must(rmd_pool_drain(pool, RMD_FOREVER), "drain");
     must(rmd_pool_free(pool), "free");
     nftw(root, delete, 16, FTW_DEPTH | FTW_PHYS);

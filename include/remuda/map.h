@@ -29,6 +29,7 @@
 #include <remuda/api.h>
 #include <remuda/args.h>
 #include <remuda/command.h>
+#include <remuda/framed.h>
 #include <remuda/future.h>
 #include <remuda/pool.h>
 #include <remuda/task.h>
@@ -55,6 +56,19 @@ RMD_API int rmd_map_exec(rmd_map_task *task, const rmd_command *command) RMD_NOD
 /* In `next`, before one of these: the task holds so many bytes, besides its encoded arguments (what
  * a pointer points to, a file): they count for window_bytes. Never blocks. */
 RMD_API void rmd_map_bytes(rmd_map_task *task, uint64_t bytes);
+
+/* In `next`, when the producer is another process: the next task of a stream of frames (framed.h),
+ * each of which is a call, as rmd_map_write() makes it there (docs/protocol/frames.md). 1; 0 at the
+ * end of the stream; the errors of rmd_framed_read() and rmd_map_call(); RMD_EINVAL for a frame
+ * that is no call. Waits for it no longer than until the deadline of the map; on a producer's
+ * thread (producer_thread) it holds up nobody meanwhile. */
+RMD_API int rmd_map_read(rmd_map_task *task, rmd_framed *framed) RMD_NODISCARD;
+
+/* In that process: writes a call. Errors: those of rmd_framed_write(); RMD_ENOENT: function is
+ * NULL; RMD_EINVAL, RMD_E2BIG for arguments that cannot be encoded. Blocks while there is no room.
+ * */
+RMD_API int rmd_map_write(rmd_framed *framed, const char *function, rmd_args args,
+                          rmd_deadline deadline) RMD_NODISCARD;
 
 /* Gets an ended task, however it ended, and its number from 0, in the order in which tasks were
  * submitted; the future is borrowed for the call. 0: go on. < 0: enough: as above. */

@@ -5,6 +5,7 @@
  *   map_window.c    the places of what is under way, and the end that comes early
  *   map_producer.c  asking for tasks, here or on a thread of its own; what it submits
  *   map_added.c     tasks that tasks have added
+ *   map_frames.c    tasks from another process
  *   map_collect.c   what is collected
  *
  * When it is over --------------- `produced` is set when the producer has come to its end, and
