@@ -4,6 +4,8 @@
 
 #include "kit_resources.h"
 
+#include <remuda/map.h>
+
 static int do_storm(rmd_call *call)
 {
     (void)call;
@@ -70,7 +72,25 @@ static int do_leave_child(rmd_call *call)
     return 0;
 }
 
+/* A node of a tree: adds those beneath it. Two of three die of it at first, and are tried again. */
+static int do_grow(rmd_call *call)
+{
+    int64_t node = int_at(call, 0), nodes = int_at(call, 1);
+    int err = 0;
+    for (int64_t i = 1; i <= 3 && err == 0; i++)
+        if (node * 3 + i < nodes)
+            err = rmd_call_add(call, "grow", RMD_ARGS(node * 3 + i, nodes));
+    if (err == 0)
+        err = rmd_call_return(call, node);
+    if (node % 3 == 0 && rmd_call_attempt(call) == 1)
+        die("9");
+    if (node % 3 == 1 && rmd_call_attempt(call) == 1)
+        die("exit 0");
+    return err;
+}
+
 static const rmd_function own[] = {
+    { .name = "grow", .fn = do_grow },
     { .name = "storm", .fn = do_storm },
     { .name = "fail_or_die", .fn = do_fail_or_die },
     { .name = "damage", .fn = do_damage },
@@ -380,5 +400,53 @@ TEST(the_census_knows_those_that_are_lost)
     CHECK_EQ(census.lost, 3);
     CHECK_EQ(census.ok, 1);
     CHECK(rmd_census_balances(&census));
+    close_pool(pool);
+}
+
+/* ---- what a task adds before it dies ---- */
+
+enum { NODES = 400 };
+
+typedef struct grown {
+    bool begun;
+    uint8_t seen[NODES];
+} grown;
+
+static int next_root(void *ctx, rmd_map_task *task)
+{
+    grown *g = ctx;
+    bool begun = g->begun;
+    g->begun = true;
+    return begun ? 0 : rmd_map_call(task, "grow", RMD_ARGS(0, NODES));
+}
+
+static int see(void *ctx, rmd_future *future, uint64_t index)
+{
+    grown *g = ctx;
+    int64_t node;
+    (void)index;
+    int err = rmd_future_get(future, &node);
+    if (err == 0)
+        g->seen[node]++;
+    return err;
+}
+
+TEST(tasks_that_are_added_by_tasks_that_die_come_once)
+{
+    grown g = { 0 };
+    rmd_map_account account;
+    rmd_map_options options = { .size = sizeof options,
+                                .next = next_root,
+                                .sink = see,
+                                .ctx = &g,
+                                .as_completed = true,
+                                .task.limits.crashes_max = 3,
+                                .account = &account };
+    rmd_pool *pool = open_pool("processes:2");
+    CHECK_EQ(rmd_map(pool, &options, soon()), 0);
+    CHECK_EQ(account.census.submitted, NODES);
+    CHECK_EQ(account.added, NODES - 1);
+    for (int i = 0; i < NODES; i++)
+        CHECK_EQ(g.seen[i], 1);
     close_pool(pool);
 }
