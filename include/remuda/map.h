@@ -57,6 +57,11 @@ RMD_API int rmd_map_exec(rmd_map_task *task, const rmd_command *command) RMD_NOD
  * a pointer points to, a file): they count for window_bytes. Never blocks. */
 RMD_API void rmd_map_bytes(rmd_map_task *task, uint64_t bytes);
 
+/* In `next`, before one of these: what rmd_future_ctx() of this task is, in place of the map's own
+ * (task.ctx): so the sink knows which it was, also where tasks add others, which get the map's.
+ * Never blocks. */
+RMD_API void rmd_map_ctx(rmd_map_task *task, void *ctx);
+
 /* In `next`, when the producer is another process: the next task of a stream of frames (framed.h),
  * each of which is a call, as rmd_map_write() makes it there (docs/protocol/frames.md). 1; 0 at the
  * end of the stream; the errors of rmd_framed_read() and rmd_map_call(); RMD_EINVAL for a frame

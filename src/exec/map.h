@@ -84,6 +84,7 @@ struct rmd_map_task {
     rmdi_map *map;
     rmd_future *future; /* NULL: none was given yet */
     uint64_t bytes;
+    void *ctx;   /* NULL: the map's */
     bool placed; /* it has a place already */
 };
 

@@ -30,10 +30,11 @@ static int64_t room_ms(int64_t full_ms, rmd_deadline deadline)
 }
 
 /* As those of the map, but for that. */
-static rmd_task_options options_for(const rmdi_map *m)
+static rmd_task_options options_for(const rmd_map_task *task)
 {
-    rmd_task_options options = m->task_options;
-    options.full_ms = room_ms(options.full_ms, m->deadline);
+    rmd_task_options options = task->map->task_options;
+    options.full_ms = room_ms(options.full_ms, task->map->deadline);
+    options.ctx = task->ctx ? task->ctx : options.ctx;
     return options;
 }
 
@@ -91,7 +92,7 @@ int rmd_map_call(rmd_map_task *task, const char *function, rmd_args args)
     int err = take_place(task);
     if (err < 0)
         return err;
-    rmd_task_options options = options_for(task->map);
+    rmd_task_options options = options_for(task);
     if (task->map->options->window_bytes)
         task->bytes += encoded_bytes(&args);
     return given(task, rmd_pool_call(task->map->pool, &task->future, function, args, &options));
@@ -102,7 +103,7 @@ int rmd_map_submit(rmd_map_task *task, rmd_task_fn *fn, void *arg)
     int err = take_place(task);
     if (err < 0)
         return err;
-    rmd_task_options options = options_for(task->map);
+    rmd_task_options options = options_for(task);
     return given(task, rmd_submit(task->map->pool, &task->future, fn, arg, &options));
 }
 
@@ -115,6 +116,7 @@ int rmd_map_exec(rmd_map_task *task, const rmd_command *command)
     if (command && command->size == sizeof *command) { /* else it is refused as it is */
         in_time = *command;
         in_time.full_ms = room_ms(command->full_ms, task->map->deadline);
+        in_time.ctx = task->ctx ? task->ctx : command->ctx;
         command = &in_time;
     }
     return given(task, rmd_pool_exec(task->map->pool, &task->future, command));
@@ -124,6 +126,12 @@ void rmd_map_bytes(rmd_map_task *task, uint64_t bytes)
 {
     if (task)
         task->bytes += bytes;
+}
+
+void rmd_map_ctx(rmd_map_task *task, void *ctx)
+{
+    if (task)
+        task->ctx = ctx;
 }
 
 /* ---- asking ---- */

@@ -153,6 +153,45 @@ CASE(who_asks_for_what_a_task_adds_gets_it, CALLS)
     end_pool(pool);
 }
 
+static int next_marked(void *ctx, rmd_map_task *task)
+{
+    static int marks[3];
+    int *n = ctx;
+    if (*n == 3)
+        return 0;
+    rmd_map_ctx(task, &marks[*n]);
+    marks[*n] = 10 + *n;
+    ++*n;
+    return rmd_map_call(task, "tree", RMD_ARGS(1, 2));
+}
+
+static int sum_of_marks, unmarked;
+
+static int take_marked(void *ctx, rmd_future *future, uint64_t index)
+{
+    const int *mark = rmd_future_ctx(future);
+    (void)index;
+    if (mark == ctx)
+        unmarked++;
+    else
+        sum_of_marks += *mark;
+    return 0;
+}
+
+CASE(the_sink_is_told_which_task_of_the_producer_it_is, CALLS)
+{
+    int n = 0;
+    rmd_map_options options = {
+        .size = sizeof options, .next = next_marked, .sink = take_marked, .ctx = &n, .task.ctx = &n
+    };
+    rmd_pool *pool = open_pool(0);
+    sum_of_marks = unmarked = 0;
+    CHECK_EQ(rmd_map(pool, &options, soon()), 0);
+    CHECK_EQ(sum_of_marks, 10 + 11 + 12);
+    CHECK_EQ(unmarked, 6);
+    end_pool(pool);
+}
+
 /* ---- the end that comes early ---- */
 
 CASE(what_was_added_and_not_submitted_when_a_map_ends_early_is_told, CALLS)
