@@ -19,6 +19,7 @@
 #include <remuda/error.h>
 #include <remuda/event.h>
 #include <remuda/executor.h>
+#include <remuda/foreign.h>
 #include <remuda/frame.h>
 #include <remuda/framed.h>
 #include <remuda/function.h>

@@ -3,6 +3,7 @@
  * forked from the template, and has one thread, unless what it runs starts others. */
 #include "base/error.h"
 #include "exec/call.h"
+#include "exec/foreign.h"
 #include "exec/frame.h"
 #include "exec/future.h"
 #include "exec/place.h"
@@ -216,6 +217,7 @@ static void idle(void *ctx)
 
 static _Noreturn void leave(void)
 {
+    rmdi_foreign_leave();
     RMDI_PLACE("retiring");
     rmd_atomic_store(&me.ring.memory->life, RMDI_LIFE_RETIRED, RMD_RELEASE);
     RMDI_PLACE("retired");

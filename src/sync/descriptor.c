@@ -133,18 +133,36 @@ static int sleep_for(rmdi_fd_sleeper *s, rmd_deadline deadline)
     return s->err;
 }
 
+static int add_wanted(rmdi_fd_sleeper *s, const rmdi_fd_wanted *wanted, unsigned n)
+{
+    int err = 0;
+    rmdi_fd_sleeper_init(s);
+    for (unsigned i = 0; i < n && err == 0; i++)
+        err = rmdi_fd_sleeper_add(s, wanted[i].fd, wanted[i].events, i);
+    return err;
+}
+
+static void tell_ready(const rmdi_fd_sleeper *s, rmdi_fd_wanted *wanted, unsigned n, bool looked)
+{
+    for (unsigned i = 0; i < n; i++)
+        wanted[i].ready = looked ? rmdi_fd_sleeper_ready(s, 1 + i) : 0;
+}
+
 int rmdi_fds_wait(rmdi_fd_wanted *wanted, unsigned n, rmd_deadline deadline)
 {
     rmdi_fd_sleeper s;
-    int err = 0;
-    rmdi_fd_sleeper_init(&s);
-    for (unsigned i = 0; i < n && err == 0; i++)
-        err = rmdi_fd_sleeper_add(&s, wanted[i].fd, wanted[i].events, i);
+    int err = add_wanted(&s, wanted, n);
     if (err == 0)
         err = sleep_for(&s, deadline);
-    for (unsigned i = 0; i < n; i++)
-        wanted[i].ready = err == 0 ? rmdi_fd_sleeper_ready(&s, 1 + i) : 0;
+    tell_ready(&s, wanted, n, err == 0);
     return err;
+}
+
+void rmdi_fds_look(rmdi_fd_wanted *wanted, unsigned n)
+{
+    rmdi_fd_sleeper s;
+    bool looked = add_wanted(&s, wanted, n) == 0 && rmdi_fd_sleeper_look(&s) == 0;
+    tell_ready(&s, wanted, n, looked);
 }
 
 /* ---- one descriptor ---- */

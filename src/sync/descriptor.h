@@ -46,4 +46,7 @@ typedef struct rmdi_fd_wanted {
  * It does not look first: for those who have just seen that none is. */
 int rmdi_fds_wait(rmdi_fd_wanted *wanted, unsigned n, rmd_deadline deadline);
 
+/* Looks without sleeping. */
+void rmdi_fds_look(rmdi_fd_wanted *wanted, unsigned n);
+
 #endif

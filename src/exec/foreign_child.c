@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+#include "exec/foreign_child.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "exec/attempt_id.h"
+#include "exec/environment.h"
+#include "exec/guard.h"
+#include "exec/path.h"
+#include "exec/program.h"
+#include "exec/stray.h"
+#include "port/clock.h"
+#include "port/fd.h"
+#include "port/poll.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    PIPE_PIECE = 4096, /* a pipe that is writable takes that much */
+    PIPE_BYTES = 64 * 1024,
+    GRACE_MS = 2000,
+    DISMISS_MS = 1000,
+    STRAYS_MS = 1000,
+};
+
+/* ---- starting ---- */
+
+/* The guard may have been killed since: nothing is started without one. */
+static int ensure_guard(void)
+{
+    bool ended = true;
+    pid_t pid = rmdi_guard_pid();
+    if (pid && rmdi_child_peek(pid, &ended) == 0 && !ended)
+        return 0;
+    return rmdi_guard_revive(pid);
+}
+
+/* Our environment, and its own mark; NULL: no memory. */
+static char **make_environment(uint64_t number, char *mark, size_t size)
+{
+    const char *outer = rmdi_attempt_id_outer(rmdi_env_get((char **)environ, RMDI_ATTEMPT_ID_NAME));
+    char *ours[] = { mark, NULL };
+    snprintf(mark, size, "%s=%s%s%s-%llu", RMDI_ATTEMPT_ID_NAME, outer ? outer : "",
+             outer ? "/" : "", rmdi_guard_instance(), (unsigned long long)number);
+    return rmdi_env_merge((char **)environ, ours);
+}
+
+static int spawn(rmdi_foreign_child *child, const rmdi_spawn *order)
+{
+    rmdi_spawn found = *order;
+    rmdi_spawned spawned;
+    char path[PATH_MAX];
+    int err = rmdi_path_find(order->argv[0], rmdi_env_get((char **)environ, "PATH"), NULL, path);
+    found.path = path;
+    if (err == 0)
+        err = rmdi_program_start(&found, &spawned);
+    if (err < 0)
+        return err;
+    child->pid = spawned.pid;
+    child->pidfd = spawned.pidfd;
+    return 0;
+}
+
+static int spawn_guarded(rmdi_foreign_child *child, rmdi_spawn *order)
+{
+    char mark[RMDI_ATTEMPT_ID_MAX + 64];
+    int err = ensure_guard();
+    if (err == 0)
+        err = rmdi_guard_enter(&child->number, &child->slot);
+    if (err < 0)
+        return err;
+    char **env = make_environment(child->number, mark, sizeof mark);
+    order->envp = env;
+    err = env ? spawn(child, order) : rmdi_fail_memory();
+    rmdi_free(env);
+    if (err < 0)
+        rmdi_guard_leave(child->slot);
+    else
+        rmdi_guard_set_group(child->slot, child->pid);
+    return err;
+}
+
+int rmdi_foreign_child_start(rmdi_foreign_child *child, char *const *argv, const int *fds,
+                             unsigned n, bool guarded)
+{
+    int errors[2], theirs[RMDI_SPAWN_FDS_MAX];
+    *child = (rmdi_foreign_child){ .pidfd = -1, .errors = -1, .guarded = guarded };
+    int err = rmdi_fd_pipe(errors, 0);
+    if (err)
+        return rmdi_fail_errno(err, "a pipe for what \"%s\" writes to stderr", argv[0]);
+    for (unsigned i = 0; i < n; i++)
+        theirs[i] = fds[i] < 0 ? errors[1] : fds[i];
+    rmdi_spawn order = { .argv = argv, .envp = environ, .fds = theirs, .fds_len = n };
+    err = guarded ? spawn_guarded(child, &order) : spawn(child, &order);
+    rmdi_fd_close(&errors[1]);
+    if (err < 0)
+        rmdi_fd_close(&errors[0]);
+    child->errors = errors[0];
+    return err;
+}
+
+/* ---- listening ---- */
+
+/* May that much be written to our own stderr without waiting? If not, it stays in the pipe, and the
+ * child waits, as it would without us. */
+static bool may_pass_on(void)
+{
+    struct pollfd ready = { .fd = STDERR_FILENO, .events = POLLOUT };
+    return rmdi_poll_fds(&ready, 1, 0) != 0;
+}
+
+/* False: there is nothing, for now or for good. */
+static bool take_piece(rmdi_foreign_child *child)
+{
+    char data[PIPE_PIECE];
+    ssize_t got = read(child->errors, data, sizeof data);
+    if (got == 0)
+        rmdi_fd_close(&child->errors);
+    if (got <= 0)
+        return false;
+    rmdi_tail_add(&child->tail, data, (size_t)got);
+    (void)rmdi_fd_write_quietly(STDERR_FILENO, data, (size_t)got);
+    return true;
+}
+
+static void take_errors(rmdi_foreign_child *child)
+{
+    child->stuck = false;
+    for (int i = 0; i < PIPE_BYTES / PIPE_PIECE && child->errors >= 0; i++) {
+        child->stuck = !may_pass_on();
+        if (child->stuck || !take_piece(child))
+            return;
+    }
+}
+
+unsigned rmdi_foreign_child_want(const rmdi_foreign_child *child, rmdi_fd_wanted *wanted)
+{
+    unsigned n = 0;
+    if (!child->over)
+        wanted[n++] = (rmdi_fd_wanted){ .fd = child->pidfd, .events = RMD_READABLE };
+    if (child->errors >= 0)
+        wanted[n++] = child->stuck
+                          ? (rmdi_fd_wanted){ .fd = STDERR_FILENO, .events = RMD_WRITABLE }
+                          : (rmdi_fd_wanted){ .fd = child->errors, .events = RMD_READABLE };
+    return n;
+}
+
+void rmdi_foreign_child_see(rmdi_foreign_child *child, const rmdi_fd_wanted *wanted, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (!wanted[i].ready)
+            continue;
+        if (wanted[i].fd == child->pidfd)
+            child->over = true;
+        else
+            take_errors(child);
+    }
+}
+
+void rmdi_foreign_child_await(rmdi_foreign_child *child, int64_t ms)
+{
+    rmd_deadline due = ms < 0 ? RMD_FOREVER : rmd_after_ms(ms);
+    rmd_stop *before = rmd_stop_set(NULL);
+    int err = 0;
+    while (!child->over && err == 0) {
+        rmdi_fd_wanted wanted[2];
+        unsigned n = rmdi_foreign_child_want(child, wanted);
+        err = rmdi_fds_wait(wanted, n, due);
+        rmdi_foreign_child_see(child, wanted, n);
+    }
+    rmd_stop_set(before);
+}
+
+/* ---- ending ---- */
+
+typedef struct step {
+    int signal; /* 0: none */
+    int wait_ms;
+} step;
+
+static const step dismiss[] = { { 0, DISMISS_MS }, { SIGTERM, DISMISS_MS }, { SIGKILL, -1 } };
+static const step stop[] = { { SIGTERM, GRACE_MS }, { SIGKILL, -1 } };
+static const step over[] = { { SIGKILL, -1 } };
+static const step *const ladders[] = { dismiss, stop, over };
+
+/* To its group, while the leader is ours to reap: else the number may be another's. */
+static void signal_group(const rmdi_foreign_child *child, int signal)
+{
+    bool ended;
+    if (rmdi_child_peek(child->pid, &ended) == 0)
+        kill(-child->pid, signal);
+}
+
+static void climb(rmdi_foreign_child *child, const step *ladder)
+{
+    for (; !child->over; ladder++) {
+        if (ladder->signal)
+            signal_group(child, ladder->signal);
+        if (ladder->signal == SIGTERM)
+            signal_group(child, SIGCONT); /* a stopped one must run to obey */
+        rmdi_foreign_child_await(child, ladder->wait_ms);
+        if (ladder->wait_ms < 0)
+            return;
+    }
+}
+
+/* Those with its mark that have left its group: until none is left. */
+static void end_strays(const rmdi_foreign_child *child)
+{
+    rmdi_stray_search search = { .instance = rmdi_guard_instance(), .number = child->number };
+    rmd_deadline patience = rmd_after_ms(STRAYS_MS);
+    while (rmdi_strays_kill(&search) && !rmd_deadline_passed(patience))
+        rmdi_poll_fds(NULL, 0, rmdi_clock_monotonic_ns() + 1000 * 1000);
+}
+
+void rmdi_foreign_child_end(rmdi_foreign_child *child, rmdi_foreign_ending how, bool strays)
+{
+    if (!child->pid)
+        return;
+    climb(child, ladders[how]);
+    signal_group(child, SIGKILL); /* what is left of it */
+    take_errors(child);
+    if (child->guarded && strays)
+        end_strays(child);
+    if (child->guarded)
+        rmdi_guard_leave(child->slot); /* while the group's number is still its own */
+    child->how_is_known = rmdi_child_reap(child->pid, &child->how) == 0;
+    rmdi_fd_close(&child->pidfd);
+    rmdi_fd_close(&child->errors);
+    child->pid = 0;
+}
+
+void rmdi_foreign_child_explain(const rmdi_foreign_child *child, char *text, size_t size)
+{
+    if (!child->how_is_known)
+        snprintf(text, size, "has ended, and how is not known");
+    else if (child->how.signal)
+        snprintf(text, size, "was ended by signal %d (%s)", child->how.signal,
+                 strsignal(child->how.signal));
+    else
+        snprintf(text, size, "has exited with status %d", child->how.status);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* A foreign process: a child of ours, with a process group of its own. It belongs to one thread. */
+#ifndef RMDI_EXEC_FOREIGN_CHILD_H
+#define RMDI_EXEC_FOREIGN_CHILD_H
+
+#include "exec/tail.h"
+#include "port/pidfd.h"
+#include "sync/descriptor.h"
+
+#include <stdint.h>
+
+typedef struct rmdi_foreign_child {
+    pid_t pid; /* 0: not started */
+    int pidfd;
+    int errors; /* the pipe that its standard error goes to; -1: everybody has closed it */
+    bool stuck; /* our own standard error takes no more for now */
+    rmdi_tail tail;
+    bool guarded; /* it is in the guard's table; in a worker process the mark of that is enough */
+    uint64_t number;
+    uint32_t slot;
+    bool over;         /* it has ended, and is not reaped: its numbers are its own */
+    bool how_is_known; /* after its end: */
+    rmdi_child_end how;
+} rmdi_foreign_child;
+
+/* Starts a program that is found in PATH. fds[i], borrowed, becomes its descriptor i; -1: the pipe
+ * of its standard error. guarded: the guard is held. Errors as rmdi_program_start(), RMD_EMFILE,
+ * RMD_ENOMEM, RMD_EAGAIN, RMD_EFULL, RMD_EGUARD. */
+int rmdi_foreign_child_start(rmdi_foreign_child *child, char *const *argv, const int *fds,
+                             unsigned n, bool guarded);
+
+/* What to wait for, besides what its owner waits for: adds up to 2 to wanted; how many. */
+unsigned rmdi_foreign_child_want(const rmdi_foreign_child *child, rmdi_fd_wanted *wanted);
+/* What was found: takes what it has written to standard error, and notices its end. */
+void rmdi_foreign_child_see(rmdi_foreign_child *child, const rmdi_fd_wanted *wanted, unsigned n);
+
+/* Waits some time for its end, and takes its standard error meanwhile. */
+void rmdi_foreign_child_await(rmdi_foreign_child *child, int64_t ms);
+
+typedef enum rmdi_foreign_ending {
+    RMDI_FOREIGN_DISMISS, /* it has been told, by the end of its stream: time to end by itself */
+    RMDI_FOREIGN_STOP,    /* SIGTERM to its group, and two seconds */
+    RMDI_FOREIGN_OVER,    /* it has ended by itself, or does not deserve time: SIGKILL */
+} rmdi_foreign_ending;
+
+/* Ends it and what is left of its group; a search for strays (rmdi_strays_kill) if that is asked
+ * for. When it returns nothing of all that is there any more. Blocks as long as that takes,
+ * whatever the thread's stop token says. */
+void rmdi_foreign_child_end(rmdi_foreign_child *child, rmdi_foreign_ending how, bool strays);
+
+/* After its end: "was ended by signal 9 (Killed)", "has exited with status 1". */
+void rmdi_foreign_child_explain(const rmdi_foreign_child *child, char *text, size_t size);
+
+#endif

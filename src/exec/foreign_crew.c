@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* The crew of a thread is one of its local values (remuda/local.h): so it ends with the thread. The
+ * local itself is opened at the first call, and stays.
+ *
+ * A process that was forked by a task has copies of its parent's: those are not its own, and are
+ * forgotten without being told anything. */
+#include "exec/foreign_crew.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "exec/foreign.h"
+#include "exec/guard.h"
+#include "exec/stray.h"
+#include "exec/template_setup.h"
+#include "port/clock.h"
+#include "port/forked.h"
+#include "sync/self.h"
+
+#include <remuda/atomics.h>
+#include <remuda/local.h>
+#include <remuda/stop.h>
+#include <unistd.h>
+
+enum { SEARCH_SHARE = 100 };
+
+RMD_STATIC rmd_atomic(rmd_local *) crews;
+
+/* ---- members ---- */
+
+static rmdi_foreign_member *of_link(rmdi_link *link)
+{
+    return RMDI_CONTAINER(link, rmdi_foreign_member, link);
+}
+
+void rmdi_foreign_crew_add(rmdi_foreign_crew *crew, rmdi_foreign_member *member)
+{
+    rmdi_list_append(&crew->members, &member->link);
+}
+
+rmdi_foreign_member *rmdi_foreign_crew_find(const rmdi_foreign_crew *crew, const void *foreign)
+{
+    for (rmdi_link *l = crew->members.next; l != &crew->members; l = l->next)
+        if (of_link(l)->foreign == foreign)
+            return of_link(l);
+    return NULL;
+}
+
+void rmdi_foreign_crew_remove(rmdi_foreign_member *member)
+{
+    rmdi_list_remove(&member->link);
+}
+
+/* ---- strays of programs ---- */
+
+static void search(rmdi_foreign_crew *crew)
+{
+    rmdi_stray_search all = { .instance = rmdi_guard_instance(), .alive = rmdi_guard_is_listed };
+    int64_t begin = rmdi_clock_monotonic_ns();
+    rmdi_strays_kill(&all);
+    int64_t end = rmdi_clock_monotonic_ns();
+    crew->to_search = false;
+    crew->search_after_ns = end + SEARCH_SHARE * (end - begin);
+}
+
+void rmdi_foreign_crew_note_end(rmdi_foreign_crew *crew)
+{
+    crew->to_search = crew->guarded;
+    if (crew->to_search && rmdi_clock_monotonic_ns() > crew->search_after_ns)
+        search(crew);
+}
+
+/* ---- the end ---- */
+
+/* All are told first, so that they end at the same time. */
+static void end_members(rmdi_foreign_crew *crew)
+{
+    for (rmdi_link *l = crew->members.next; l != &crew->members; l = l->next)
+        of_link(l)->dismiss(of_link(l));
+    for (rmdi_link *l; (l = rmdi_list_take_first(&crew->members));)
+        of_link(l)->end(of_link(l));
+}
+
+static void forget_members(rmdi_foreign_crew *crew)
+{
+    for (rmdi_link *l; (l = rmdi_list_take_first(&crew->members));)
+        of_link(l)->forget(of_link(l));
+}
+
+static void end_crew(rmdi_foreign_crew *crew)
+{
+    if (!rmdi_process_is(crew->process)) {
+        forget_members(crew);
+        return;
+    }
+    rmd_stop *before = rmd_stop_set(NULL);
+    end_members(crew);
+    if (crew->to_search)
+        search(crew);
+    if (crew->guarded)
+        rmdi_guard_drop();
+    rmd_stop_set(before);
+}
+
+static void destroy(void *value)
+{
+    end_crew(value);
+    rmdi_free(value);
+}
+
+/* ---- whose it is ---- */
+
+static bool in_worker_process(void)
+{
+    return rmdi_worker_process_name()[0] != 0;
+}
+
+/* One that runs tasks all its life, and whose end we see. */
+static bool is_worker(void)
+{
+    return rmdi_self_worker() || (in_worker_process() && gettid() == getpid());
+}
+
+static int init(rmdi_foreign_crew *crew, bool kept)
+{
+    *crew = (rmdi_foreign_crew){ .process = rmdi_process_mark(), .kept = kept };
+    rmdi_list_init(&crew->members);
+    int err = in_worker_process() ? 0 : rmdi_guard_hold();
+    crew->guarded = err == 0 && !in_worker_process();
+    return err;
+}
+
+/* Acquire and release: who finds the local finds it opened. */
+static int find_local(rmd_local **local)
+{
+    rmd_local *seen = rmd_atomic_load(&crews, RMD_ACQUIRE), *ours;
+    if (!seen) {
+        int err = rmd_local_open(&ours, destroy);
+        if (err < 0)
+            return err;
+        if (rmd_atomic_cas(&crews, &seen, ours, RMD_ACQ_REL, RMD_ACQUIRE))
+            seen = ours;
+        else
+            rmd_local_free(ours);
+    }
+    *local = seen;
+    return 0;
+}
+
+static int make_kept(rmdi_foreign_crew **crew, rmd_local *local)
+{
+    rmdi_foreign_crew *made = rmdi_alloc(sizeof *made);
+    if (!made)
+        return rmdi_fail_memory();
+    int err = init(made, true);
+    if (err == 0) {
+        err = rmd_local_set(local, made);
+        if (err < 0)
+            end_crew(made);
+    }
+    if (err < 0)
+        rmdi_free(made);
+    else
+        *crew = made;
+    return err;
+}
+
+static void drop_kept(rmd_local *local, rmdi_foreign_crew *crew)
+{
+    int err = rmd_local_set(local, NULL); /* cannot fail: it has a value */
+    (void)err;
+    destroy(crew);
+}
+
+static int enter_kept(rmdi_foreign_crew **crew)
+{
+    rmd_local *local;
+    int err = find_local(&local);
+    if (err < 0)
+        return err;
+    rmdi_foreign_crew *there = rmd_local_get(local);
+    if (there && !rmdi_process_is(there->process)) {
+        drop_kept(local, there);
+        there = NULL;
+    }
+    *crew = there;
+    return there ? 0 : make_kept(crew, local);
+}
+
+int rmdi_foreign_crew_enter(rmdi_foreign_crew **crew, rmdi_foreign_crew *brief)
+{
+    if (is_worker())
+        return enter_kept(crew);
+    *crew = brief;
+    return init(brief, false);
+}
+
+void rmdi_foreign_crew_leave(rmdi_foreign_crew *crew)
+{
+    if (!crew->kept)
+        end_crew(crew);
+}
+
+void rmdi_foreign_leave(void)
+{
+    rmd_local *local = rmd_atomic_load(&crews, RMD_ACQUIRE);
+    rmdi_foreign_crew *crew = local ? rmd_local_get(local) : NULL;
+    if (!crew)
+        return;
+    drop_kept(local, crew);
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/* Foreign workers. One task is under way at a time: it is written, and then the answer, standard
+ * error and the end of the process are waited for at once. What has been read when the process ends
+ * still counts: an answer that is whole is an answer.
+ *
+ * Whatever a worker does wrong, it is ended before its task is: so the sentence can tell how, and
+ * with what last words, and the next task finds no trace of it. */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "exec/foreign.h"
+#include "exec/foreign_child.h"
+#include "exec/foreign_codec.h"
+#include "exec/foreign_crew.h"
+#include "loop/framed.h"
+#include "port/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    DYING_MS = 300,  /* between the end of its stream and its own */
+    BESIDE_MAX = 64, /* what an answer has besides the result */
+    WORDS_MAX = 240, /* of what it wrote last */
+    CAUSE_MAX = 240,
+};
+
+typedef struct worker {
+    rmdi_foreign_member member; /* first */
+    const rmdi_foreign *foreign;
+    rmdi_foreign_child child;
+    int socket;
+    rmd_framed *framed;
+    rmdi_foreign_codec codec;
+    uint64_t last_id;
+    rmdi_buffer buffer; /* for tasks */
+} worker;
+
+static worker *of_member(rmdi_foreign_member *member)
+{
+    return (worker *)(void *)member;
+}
+
+/* ---- its end ---- */
+
+static void release(worker *w)
+{
+    rmd_framed_free(w->framed);
+    rmdi_fd_close(&w->socket);
+    rmdi_buffer_free(&w->buffer);
+    rmdi_free(w);
+}
+
+static void dismiss(rmdi_foreign_member *member)
+{
+    worker *w = of_member(member);
+    rmd_framed_free(w->framed);
+    w->framed = NULL;
+    rmdi_fd_close(&w->socket); /* no more tasks */
+}
+
+static void end(rmdi_foreign_member *member)
+{
+    worker *w = of_member(member);
+    rmdi_foreign_child_end(&w->child, RMDI_FOREIGN_DISMISS, true);
+    release(w);
+}
+
+static void forget(rmdi_foreign_member *member)
+{
+    worker *w = of_member(member);
+    rmdi_fd_close(&w->child.pidfd);
+    rmdi_fd_close(&w->child.errors);
+    release(w);
+}
+
+/* ---- its end in a task ---- */
+
+/* What it has done comes from the thread's detail, or, if it has ended, from how. */
+static int blame(const worker *w, pid_t pid, int err, bool ended, const char *cause)
+{
+    char how[CAUSE_MAX], words[WORDS_MAX];
+    if (ended)
+        rmdi_foreign_child_explain(&w->child, how, sizeof how);
+    rmdi_tail_lines(&w->child.tail, words, sizeof words);
+    return rmdi_fail(err, "%s: its worker (process %d) %s%s%s%s%s", w->foreign->functions[0].name,
+                     (int)pid, ended ? how : "", ended && *cause ? " " : "", cause,
+                     *words ? "; it wrote last: " : "", words);
+}
+
+static int code_of_end(const rmdi_foreign_child *child)
+{
+    if (!child->how_is_known)
+        return RMD_ELOST;
+    if (child->how.signal)
+        return RMD_ESIGNAL;
+    return child->how.status ? RMD_EEXIT : RMD_EIO;
+}
+
+/* Ends a worker whose task has failed with err, for which the detail is the cause. RMD_ECLOSED: it
+ * has ended, or closed its stream. */
+static int condemn(worker *w, int err, const char *before)
+{
+    char cause[CAUSE_MAX];
+    pid_t pid = w->child.pid;
+    if (err == RMD_ECLOSED)
+        rmdi_foreign_child_await(&w->child, DYING_MS);
+    bool ended = err == RMD_ECLOSED && w->child.over;
+    if (ended)
+        snprintf(cause, sizeof cause, "before it %s", before);
+    else if (err == RMD_ECLOSED)
+        snprintf(cause, sizeof cause, "has closed its stream before it %s", before);
+    else
+        snprintf(cause, sizeof cause, "%s", rmd_error_detail());
+    rmdi_foreign_crew_remove(&w->member);
+    rmdi_foreign_child_end(&w->child, ended ? RMDI_FOREIGN_OVER : RMDI_FOREIGN_STOP, true);
+    if (err == RMD_ECLOSED)
+        err = ended ? code_of_end(&w->child) : RMD_EIO;
+    err = blame(w, pid, err, ended, cause);
+    release(w);
+    return err;
+}
+
+/* ---- waiting ---- */
+
+/* For the stream, and whatever else it does meanwhile. */
+static int await(worker *w, unsigned events, rmd_deadline due)
+{
+    rmdi_fd_wanted wanted[3] = { { .fd = w->socket, .events = events } };
+    unsigned n = rmdi_foreign_child_want(&w->child, wanted + 1);
+    int err = rmdi_fds_wait(wanted, 1 + n, due);
+    rmdi_foreign_child_see(&w->child, wanted + 1, n);
+    return err;
+}
+
+/* RMD_ECLOSED: the stream has ended; or the worker has, and what it has started keeps it open. */
+static int read_frame(worker *w, rmd_bytes *frame, rmd_deadline due)
+{
+    *frame = (rmd_bytes){ 0 };
+    for (;;) {
+        bool over = w->child.over;
+        int err = rmdi_framed_try_read(w->framed, frame);
+        if (err == RMD_EIO)
+            return RMD_ECLOSED; /* in a frame, or without having read all of the task */
+        if (err < 0 || frame->data)
+            return err;
+        if (over)
+            return RMD_ECLOSED;
+        err = await(w, RMD_READABLE, due);
+        if (err < 0)
+            return err;
+    }
+}
+
+static int write_frame(worker *w, rmd_bytes frame, rmd_deadline due)
+{
+    rmdi_sending sending;
+    int err = rmdi_framed_begin(w->framed, &sending, frame);
+    while (err == 0 && (err = rmdi_framed_send(w->framed, &sending)) == 0) {
+        if (w->child.over)
+            return RMD_ECLOSED;
+        err = await(w, RMD_WRITABLE, due);
+    }
+    return err < 0 ? err : 0;
+}
+
+/* ---- starting ---- */
+
+/* A read of what is no frame, too, is told as what the worker has done. */
+static int explain_read(int err, const char *what, int64_t ms)
+{
+    if (err == RMD_ETIMEDOUT)
+        return rmdi_fail(err, "has not %s within %lld ms, and was ended", what, (long long)ms);
+    if (err == RMD_ECANCELED)
+        return rmdi_fail(err, "was ended, as its task was told to stop");
+    if (err == RMD_ECLOSED)
+        return err;
+    return rmdi_fail(err == RMD_EINVAL ? RMD_ESYNTAX : err, "has not %s as it should: %s", what,
+                     rmd_error_detail());
+}
+
+static int hear_announcement(worker *w)
+{
+    rmd_bytes frame;
+    int64_t ms = w->foreign->ready_ms;
+    int err = read_frame(w, &frame, rmd_after_ms(ms));
+    if (err < 0) {
+        bool its_own = err == RMD_ETIMEDOUT || err == RMD_EINVAL || err == RMD_E2BIG;
+        err = explain_read(err, "announced itself", ms);
+        return its_own ? RMD_EWORKER : err;
+    }
+    return rmdi_foreign_codec_find(&w->codec, frame);
+}
+
+static int start_child(worker *w, int theirs, bool guarded)
+{
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null < 0)
+        return rmdi_fail_errno(errno, "/dev/null");
+    int fds[] = { null, -1, -1, theirs };
+    int err = rmdi_foreign_child_start(&w->child, w->foreign->argv, fds, 4, guarded);
+    rmdi_fd_close(&null);
+    return err;
+}
+
+static int open_stream(worker *w)
+{
+    static const rmd_framed_options unbounded = { .size = sizeof unbounded,
+                                                  .bytes_max = INT32_MAX };
+    size_t most = w->foreign->answer_bytes_max;
+    int err = rmd_framed_open(&w->framed, w->socket, w->socket, &unbounded);
+    if (err == 0)
+        rmdi_framed_limit_read(w->framed, most < INT32_MAX - BESIDE_MAX ? most + BESIDE_MAX : most);
+    return err;
+}
+
+static int begin(worker *w, bool guarded)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return rmdi_fail_errno(errno, "a socket to the worker of \"%s\"",
+                               w->foreign->functions[0].name);
+    w->socket = ends[0];
+    int err = open_stream(w);
+    if (err == 0)
+        err = start_child(w, ends[1], guarded);
+    rmdi_fd_close(&ends[1]);
+    return err < 0 ? rmdi_fail(err, "%s: its worker: %s", w->foreign->functions[0].name,
+                               rmd_error_detail())
+                   : 0;
+}
+
+static int start(worker **started, rmdi_foreign_crew *crew, const rmdi_foreign *foreign)
+{
+    worker *w = rmdi_alloc_zeroed(sizeof *w);
+    if (!w)
+        return rmdi_fail_memory();
+    w->member = (rmdi_foreign_member){
+        .foreign = foreign, .dismiss = dismiss, .end = end, .forget = forget
+    };
+    w->foreign = foreign;
+    w->socket = -1;
+    int err = begin(w, crew->guarded);
+    if (err < 0) {
+        release(w);
+        return err;
+    }
+    rmdi_foreign_crew_add(crew, &w->member);
+    err = hear_announcement(w);
+    if (err < 0)
+        return condemn(w, err, "announced itself");
+    *started = w;
+    return 0;
+}
+
+/* ---- tasks ---- */
+
+/* Nothing may come between two tasks: neither its end, nor something that would be taken for the
+ * next answer. */
+static bool is_fit(worker *w)
+{
+    rmdi_fd_wanted wanted[3] = { { .fd = w->socket, .events = RMD_READABLE } };
+    unsigned n = rmdi_foreign_child_want(&w->child, wanted + 1);
+    rmdi_fds_look(wanted, 1 + n);
+    rmdi_foreign_child_see(&w->child, wanted + 1, n);
+    return !wanted[0].ready && !w->child.over;
+}
+
+static void replace(worker *w)
+{
+    rmdi_foreign_crew_remove(&w->member);
+    dismiss(&w->member);
+    end(&w->member);
+}
+
+static int find(worker **found, rmdi_foreign_crew *crew, const rmdi_foreign *foreign)
+{
+    rmdi_foreign_member *member = rmdi_foreign_crew_find(crew, foreign);
+    if (member && !is_fit(of_member(member))) {
+        replace(of_member(member));
+        member = NULL;
+    }
+    *found = member ? of_member(member) : NULL;
+    return member ? 0 : start(found, crew, foreign);
+}
+
+static int check_alone(const worker *w)
+{
+    return rmdi_framed_has_more(w->framed) ? rmdi_fail(RMD_ESYNTAX, "has answered twice") : 0;
+}
+
+/* *unread: the worker has ended without having read all of the task, and so has not begun it. */
+static int exchange(worker *w, rmd_call *call, rmd_bytes task, bool *unread)
+{
+    rmd_deadline due = rmdi_foreign_due(w->foreign);
+    rmd_bytes answer;
+    int err = write_frame(w, task, due), failed = 0;
+    *unread = err == RMD_ECLOSED;
+    if (err == 0) {
+        err = read_frame(w, &answer, due);
+        *unread = err == RMD_ECLOSED && rmdi_framed_was_reset(w->framed);
+    }
+    if (err < 0)
+        return condemn(w, explain_read(err, "answered", w->foreign->answer_ms), "answered");
+    if (rmdi_foreign_codec_answer(w->codec, call, w->last_id, answer, &failed) ==
+        RMDI_FOREIGN_NO_ANSWER)
+        return condemn(w, failed, "answered");
+    err = check_alone(w);
+    return err < 0 ? condemn(w, err, "answered") : failed;
+}
+
+static int work(worker *w, rmd_call *call, bool *unread)
+{
+    rmd_bytes task;
+    int err = rmdi_foreign_codec_task(w->codec, call, ++w->last_id, &w->buffer, &task);
+    return err < 0 ? err : exchange(w, call, task, unread);
+}
+
+/* One that has ended by itself since the last task, as a worker may that has grown, and was not
+ * seen to have: another one gets the task, once. */
+static int work_in(rmdi_foreign_crew *crew, const rmdi_foreign *foreign, rmd_call *call)
+{
+    bool unread = true;
+    int err = 0;
+    for (int tries = 0; tries < 2 && unread; tries++) {
+        worker *w;
+        unread = false;
+        err = find(&w, crew, foreign);
+        if (err == 0)
+            err = work(w, call, &unread);
+    }
+    return err;
+}
+
+int rmdi_foreign_work(const rmdi_foreign *foreign, rmd_call *call)
+{
+    rmdi_foreign_crew brief, *crew;
+    int err = rmdi_foreign_crew_enter(&crew, &brief);
+    if (err < 0)
+        return err;
+    err = work_in(crew, foreign, call);
+    rmdi_foreign_crew_leave(crew);
+    return err;
+}

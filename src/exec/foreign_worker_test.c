@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+/* Foreign workers that stay: on threads, and on processes, whose workers learn of them by what is
+ * carried. What each misbehaviour costs is its own task. */
+#include "exec/foreign_testing.h"
+
+#include <fcntl.h>
+#include <signal.h>
+
+void kit_first(int *argc, char ***argv)
+{
+    rmd_start(argc, argv);
+}
+
+/* ---- what they do well ---- */
+
+static void check_answers(rmd_pool *pool, const char *name)
+{
+    static char big[200001];
+    memset(big, 'b', sizeof big - 1);
+    CHECK_ASK(pool, name, "hello", "hello");
+    CHECK_ASK(pool, name, "", "");
+    CHECK_FAILS(pool, name, "fail there is no such gene", RMD_FOREIGN_ERROR,
+                "there is no such gene");
+    CHECK_ASK(pool, name, "say words", "said");
+    CHECK_ASK(pool, name, "print words", "said");
+    CHECK_ASK(pool, name, "flood 300000", "said");
+    int err;
+    rmd_bytes bytes = { 0 };
+    rmd_future *future = submit(pool, name, RMD_ARGS(big));
+    REQUIRE(rmd_future_wait(future, soon()) == 0);
+    err = rmd_future_get(future, &bytes);
+    CHECK(err == 0 && bytes.len == sizeof big - 1 && memcmp(bytes.data, big, bytes.len) == 0);
+    rmd_future_free(future);
+}
+
+TEST_LIMIT(tasks_are_answered_in_raw_and_in_cbor, 60)
+{
+    kit_resources before;
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    REQUIRE(dup2(null, STDERR_FILENO) >= 0); /* there is much of it */
+    close(null);
+    kit_resources_take(&before);
+    add_worker("raw", "raw", (rmd_foreign){ 0 });
+    add_worker("cbor", "cbor", (rmd_foreign){ 0 });
+    for (int i = 0; i < KINDS; i++) {
+        rmd_pool *pool = open_pool(kinds[i]);
+        check_answers(pool, "raw");
+        check_answers(pool, "cbor");
+        close_pool(pool);
+    }
+    CHECK_RESOURCES(&before);
+}
+
+TEST(one_worker_does_a_thousand_tasks_and_ends_with_the_pool)
+{
+    add_worker("f", "raw", (rmd_foreign){ 0 });
+    for (int i = 0; i < KINDS; i++) {
+        rmd_pool *pool = open_pool(kinds[i]);
+        pid_t pid = ask_number(pool, "f", "pid");
+        for (int k = 0; k < 1000; k++) {
+            char task[16];
+            snprintf(task, sizeof task, "%d", k);
+            CHECK_ASK(pool, "f", task, task);
+        }
+        CHECK_EQ(ask_number(pool, "f", "pid"), pid);
+        close_pool(pool);
+        CHECK(is_gone(pid));
+    }
+}
+
+static void check_as_many(const char *kind, int most)
+{
+    enum { TASKS = 200 };
+    rmd_pool *pool = open_pool(kind);
+    rmd_future *futures[TASKS];
+    pid_t seen[TASKS];
+    int count = 0, err;
+    for (int i = 0; i < TASKS; i++)
+        futures[i] = submit(pool, "f", RMD_ARGS("pid"));
+    for (int i = 0; i < TASKS; i++) {
+        pid_t pid = atoi(result_of(futures[i], &err));
+        int k = 0;
+        while (k < count && seen[k] != pid)
+            k++;
+        if (k == count)
+            seen[count++] = pid;
+    }
+    CHECK_INT(count, >=, 1);
+    CHECK_INT(count, <=, most);
+    close_pool(pool);
+    for (int i = 0; i < count; i++)
+        CHECK(is_gone(seen[i]));
+}
+
+TEST(there_are_no_more_of_them_than_workers_of_the_pool)
+{
+    add_worker("f", "raw", (rmd_foreign){ 0 });
+    check_as_many("threads:3", 3);
+    check_as_many("processes:3", 3);
+}
+
+TEST(two_functions_have_workers_of_their_own)
+{
+    add_worker("f", "raw", (rmd_foreign){ 0 });
+    add_worker("g", "cbor", (rmd_foreign){ 0 });
+    for (int i = 0; i < KINDS; i++) {
+        rmd_pool *pool = open_pool(kinds[i]);
+        pid_t f = ask_number(pool, "f", "pid"), g = ask_number(pool, "g", "pid");
+        CHECK_INT(f, !=, g);
+        CHECK_EQ(ask_number(pool, "f", "pid"), f);
+        CHECK_EQ(ask_number(pool, "g", "pid"), g);
+        close_pool(pool);
+    }
+}
+
+TEST(arguments_that_raw_has_not_are_refused_and_cost_no_worker)
+{
+    int err;
+    add_worker("f", "raw", (rmd_foreign){ 0 });
+    add_worker("typed", "raw", (rmd_foreign){ .parameters = "words:text=" });
+    rmd_pool *pool = open_pool("threads:1");
+    pid_t pid = ask_number(pool, "f", "pid");
+    CHECK_CONTAINS(result_of(submit(pool, "f", RMD_ARGS(1)), &err),
+                   "takes bytes or a text, not int");
+    CHECK_EQ(err, RMD_EINVAL);
+    result_of(submit(pool, "f", RMD_ARGS("a", "b")), &err);
+    CHECK_EQ(err, RMD_EINVAL);
+    result_of(submit(pool, "f", RMD_ARGS(RMD_NAMED("a", "b"))), &err);
+    CHECK_EQ(err, RMD_EINVAL);
+    CHECK_STR(result_of(submit(pool, "f", RMD_ARGS()), &err), "");
+    CHECK_STR(result_of(submit(pool, "typed", RMD_ARGS(RMD_NAMED("words", "hi"))), &err), "hi");
+    result_of(submit(pool, "typed", RMD_ARGS(1)), &err);
+    CHECK_EQ(err, RMD_EINVAL);
+    CHECK_EQ(ask_number(pool, "f", "pid"), pid);
+    close_pool(pool);
+}
+
+/* ---- what they do badly ---- */
+
+typedef struct misdeed {
+    const char *task;
+    int error;
+    const char *told;
+} misdeed;
+
+static const misdeed of_all[] = {
+    { "exit 3", RMD_EEXIT, "has exited with status 3 before it answered" },
+    { "exit 0", RMD_EIO, "has exited with status 0 before it answered" },
+    { "kill 9", RMD_ESIGNAL, "was ended by signal 9 (Killed) before it answered" },
+    { "words and exit 4", RMD_EEXIT, "it wrote last: first words | last words" },
+    { "words and kill 11", RMD_ESIGNAL, "first words | last words" },
+    { "half", RMD_EIO, "has exited with status 0 before it answered" },
+    { "close", RMD_EIO, "has closed its stream before it answered" },
+    { "garbage", RMD_ESYNTAX, "has answered \"what?\"" },
+    { "twice", RMD_ESYNTAX, "has answered twice" },
+    { "big 1065", RMD_E2BIG, "bytes; the limit is 1064" },
+};
+
+static const misdeed of_cbor[] = {
+    { "wrong", RMD_ESYNTAX, "has answered task " },
+    { "both", RMD_ESYNTAX, "neither \"result\" nor \"error\", or both" },
+    { "add", RMD_ENOTSUP, "adds tasks" },
+};
+
+/* Each fails its own task, and the next has another worker. */
+static void check_misdeeds(rmd_pool *pool, const char *name, const misdeed *all, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        pid_t pid = ask_number(pool, name, "pid");
+        CHECK_FAILS(pool, name, all[i].task, all[i].error, all[i].told);
+        CHECK(is_gone(pid));
+        CHECK_INT(ask_number(pool, name, "pid"), !=, pid);
+    }
+}
+
+TEST_LIMIT(each_misbehaviour_fails_its_own_task_with_a_sentence, 60)
+{
+    kit_resources before;
+    kit_resources_take(&before);
+    add_worker("raw", "raw", (rmd_foreign){ .answer_bytes_max = 1000 });
+    add_worker("cbor", "cbor", (rmd_foreign){ .answer_bytes_max = 1000 });
+    for (int i = 0; i < KINDS; i++) {
+        rmd_pool *pool = open_pool(kinds[i]);
+        check_misdeeds(pool, "raw", of_all, sizeof of_all / sizeof *of_all);
+        check_misdeeds(pool, "cbor", of_all, sizeof of_all / sizeof *of_all);
+        check_misdeeds(pool, "cbor", of_cbor, sizeof of_cbor / sizeof *of_cbor);
+        close_pool(pool);
+    }
+    CHECK_RESOURCES(&before);
+}
+
+TEST(those_that_do_not_announce_themselves_as_they_should_are_told)
+{
+    add_worker("silent", "silent", (rmd_foreign){ .ready_ms = 50 });
+    add_worker("nonsense", "nonsense", (rmd_foreign){ 0 });
+    add_worker("newer", "newer", (rmd_foreign){ 0 });
+    add_worker("huge", "huge", (rmd_foreign){ 0 });
+    add_worker("die", "die", (rmd_foreign){ 0 });
+    add_worker("json", "json", (rmd_foreign){ 0 });
+    for (int i = 0; i < KINDS; i++) {
+        rmd_pool *pool = open_pool(kinds[i]);
+        CHECK_FAILS(pool, "silent", "x", RMD_EWORKER, "has not announced itself within 50 ms");
+        CHECK_FAILS(pool, "nonsense", "x", RMD_EWORKER, "has announced itself as \"hello?there\"");
+        CHECK_FAILS(pool, "newer", "x", RMD_EWORKER, "\"remuda 2 raw\", not as \"remuda 1 raw\"");
+        CHECK_FAILS(pool, "huge", "x", RMD_EWORKER, "has not announced itself as it should");
+        CHECK_FAILS(
+            pool, "die", "x", RMD_EEXIT,
+            "has exited with status 7 before it announced itself; it wrote last: no licence");
+        CHECK_FAILS(pool, "json", "x", RMD_ENOTSUP, "speaks JSON, which");
+        close_pool(pool);
+    }
+}
+
+TEST(one_that_answers_too_late_is_ended)
+{
+    add_worker("f", "raw", (rmd_foreign){ .answer_ms = 50 });
+    add_worker("deaf", "deaf", (rmd_foreign){ .answer_ms = 50 });
+    for (int i = 0; i < KINDS; i++) {
+        rmd_pool *pool = open_pool(kinds[i]);
+        pid_t pid = ask_number(pool, "f", "pid");
+        CHECK_FAILS(pool, "f", "stay", RMD_ETIMEDOUT, "has not answered within 50 ms");
+        CHECK(is_gone(pid));
+        pid = ask_number(pool, "deaf", "pid");
+        CHECK_FAILS(pool, "deaf", "stay", RMD_ETIMEDOUT, "has not answered within 50 ms");
+        CHECK(is_gone(pid));
+        CHECK_ASK(pool, "f", "hello", "hello");
+        close_pool(pool);
+    }
+}
+
+TEST(one_that_ends_between_two_tasks_costs_none)
+{
+    add_worker("f", "raw", (rmd_foreign){ 0 });
+    for (int i = 0; i < KINDS; i++) {
+        rmd_pool *pool = open_pool(kinds[i]);
+        for (int k = 0; k < 20; k++)
+            CHECK_ASK(pool, "f", "last", "the last");
+        CHECK_ASK(pool, "f", "linger", "the last"); /* its child holds the stream */
+        usleep(50000);
+        pid_t pid = ask_number(pool, "f", "pid");
+        kill(pid, SIGKILL);
+        CHECK(is_gone_soon(pid));
+        CHECK_ASK(pool, "f", "hello", "hello");
+        close_pool(pool);
+    }
+}
+
+TEST(an_answer_too_many_is_not_taken_for_the_next_one)
+{
+    add_worker("f", "raw", (rmd_foreign){ 0 });
+    rmd_pool *pool = open_pool("threads:1");
+    CHECK_ASK(pool, "f", "late", "one");
+    usleep(60000);
+    CHECK_ASK(pool, "f", "hello", "hello");
+    close_pool(pool);
+}
+
+TEST(a_program_that_is_not_there_is_named)
+{
+    static const char *const nowhere[] = { "no-such-program-at-all", NULL };
+    static const char *const locked[] = { "/etc/passwd", NULL };
+    rmd_foreign a = { .size = sizeof a, .name = "nowhere", .argv = nowhere, .worker = true };
+    rmd_foreign b = { .size = sizeof b, .name = "locked", .argv = locked, .worker = true };
+    REQUIRE(rmd_foreign_add(&a) == 0 && rmd_foreign_add(&b) == 0);
+    for (int i = 0; i < KINDS; i++) {
+        rmd_pool *pool = open_pool(kinds[i]);
+        CHECK_FAILS(pool, "nowhere", "x", RMD_ENOENT,
+                    "\"no-such-program-at-all\": not found in PATH");
+        CHECK_FAILS(pool, "locked", "x", RMD_EACCES, "/etc/passwd");
+        close_pool(pool);
+    }
+}
+
+/* ---- told to stop ---- */
+
+static void check_outcome(rmd_future *future, rmd_outcome outcome)
+{
+    REQUIRE(rmd_future_wait(future, soon()) == 0);
+    CHECK_STR(rmd_outcome_name(rmd_future_outcome(future)), rmd_outcome_name(outcome));
+    rmd_future_free(future);
+}
+
+static void await_running(rmd_future *future)
+{
+    while (rmd_future_state(future) == RMD_STATE_QUEUED)
+        usleep(1000);
+    usleep(20000);
+}
+
+TEST(cancel_ends_the_worker_and_tells_the_truth)
+{
+    add_worker("f", "raw", (rmd_foreign){ 0 });
+    for (int i = 0; i < KINDS; i++) {
+        rmd_pool *pool = open_pool(kinds[i]);
+        pid_t pid = ask_number(pool, "f", "pid");
+        rmd_future *future = submit(pool, "f", RMD_ARGS("stay"));
+        await_running(future);
+        rmd_future_cancel(future);
+        check_outcome(future, RMD_OUTCOME_CANCELLED);
+        CHECK(is_gone(pid));
+        CHECK_ASK(pool, "f", "hello", "hello");
+        close_pool(pool);
+    }
+}
+
+TEST(limits_of_the_task_end_the_worker)
+{
+    add_worker("f", "raw", (rmd_foreign){ 0 });
+    for (int i = 0; i < KINDS; i++) {
+        rmd_pool *pool = open_pool(kinds[i]);
+        pid_t pid = ask_number(pool, "f", "pid");
+        rmd_task_options options = { .size = sizeof options, .limits = { .run_ms_max = 50 } };
+        rmd_future *future;
+        REQUIRE(rmd_pool_call(pool, &future, "f", RMD_ARGS("stay"), &options) == 0);
+        check_outcome(future, RMD_OUTCOME_TIMEOUT);
+        CHECK(is_gone(pid));
+        close_pool(pool);
+    }
+}
+
+TEST(a_task_that_fails_is_tried_again_with_another_worker)
+{
+    add_worker("f", "cbor", (rmd_foreign){ 0 });
+    rmd_pool *pool = open_pool("threads:1");
+    rmd_task_options options = { .size = sizeof options, .limits = { .attempts_max = 3 } };
+    rmd_future *future;
+    REQUIRE(rmd_pool_call(pool, &future, "f", RMD_ARGS("exit 3"), &options) == 0);
+    check_outcome(future, RMD_OUTCOME_FAILED);
+    close_pool(pool);
+}
+
+TEST(abort_leaves_nothing)
+{
+    add_worker("f", "raw", (rmd_foreign){ 0 });
+    add_worker("deaf", "deaf", (rmd_foreign){ 0 });
+    for (int i = 0; i < KINDS; i++) {
+        rmd_pool *pool = open_pool(kinds[i]);
+        pid_t f = ask_number(pool, "f", "pid"), deaf = ask_number(pool, "deaf", "pid");
+        rmd_future *future = submit(pool, "f", RMD_ARGS("stay"));
+        await_running(future);
+        CHECK_EQ(rmd_pool_abort(pool, soon()), 0);
+        CHECK(is_gone(f));
+        CHECK(is_gone(deaf));
+        check_outcome(future, RMD_OUTCOME_CANCELLED);
+        CHECK_EQ(rmd_pool_free(pool), 0);
+    }
+}
+
+/* ---- what they leave behind ---- */
+
+TEST(what_a_worker_has_detached_ends_with_it)
+{
+    add_worker("f", "raw", (rmd_foreign){ 0 });
+    for (int i = 0; i < KINDS; i++) {
+        rmd_pool *pool = open_pool(kinds[i]);
+        pid_t detached = ask_number(pool, "f", "detach");
+        CHECK(!is_gone(detached));
+        close_pool(pool);
+        CHECK(is_gone_soon(detached));
+    }
+}
+
+/* A thread that is no worker of the pool has a worker for the call. */
+TEST(one_that_helps_while_it_waits_keeps_none)
+{
+    kit_resources before;
+    int err;
+    add_worker("f", "raw", (rmd_foreign){ 0 });
+    rmd_pool *pool = open_pool("threads:1");
+    CHECK_ASK(pool, "f", "hello", "hello");
+    rmd_future *blocks = submit(pool, "f", RMD_ARGS("stay"));
+    await_running(blocks);
+    kit_resources_take(&before);
+    rmd_future *helped = submit(pool, "f", RMD_ARGS("pid"));
+    REQUIRE(rmd_future_wait(helped, RMD_FOREVER) == 0); /* run here */
+    pid_t pid = atoi(result_of(helped, &err));
+    CHECK_EQ(err, 0);
+    CHECK(pid > 0 && is_gone(pid));
+    CHECK_RESOURCES(&before);
+    rmd_future_cancel(blocks);
+    check_outcome(blocks, RMD_OUTCOME_CANCELLED);
+    close_pool(pool);
+}
+
+/* The owner, killed without a word, in a process of its own. */
+static void own_and_tell(const char *kind, int told)
+{
+    rmd_pool *pool = open_pool(kind);
+    dprintf(told, "%d\n%d\n", ask_number(pool, "f", "pid"), ask_number(pool, "f", "detach"));
+    result_of(submit(pool, "f", RMD_ARGS("stay")), &(int){ 0 });
+    _exit(1);
+}
+
+TEST(when_the_owner_is_killed_nothing_is_left)
+{
+    add_worker("f", "raw", (rmd_foreign){ 0 });
+    for (int i = 0; i < KINDS; i++) {
+        int told[2];
+        REQUIRE(pipe2(told, O_CLOEXEC) == 0);
+        pid_t owner = fork();
+        if (owner == 0)
+            own_and_tell(kinds[i], told[1]);
+        close(told[1]);
+        pid_t worker = read_number(told[0]), detached = read_number(told[0]);
+        usleep(20000);
+        kill(owner, SIGKILL);
+        CHECK(is_gone_soon(worker));
+        CHECK(is_gone_soon(detached));
+        close(told[0]);
+    }
+}
