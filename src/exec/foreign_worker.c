@@ -23,7 +23,7 @@
 
 enum {
     DYING_MS = 300,  /* between the end of its stream and its own */
-    BESIDE_MAX = 64, /* what an answer has besides the result */
+    BESIDE_MAX = 64, /* what an answer has besides the result; and an announcement */
     WORDS_MAX = 240, /* of what it wrote last */
     CAUSE_MAX = 240,
 };
@@ -182,6 +182,13 @@ static int explain_read(int err, const char *what, int64_t ms)
                      rmd_error_detail());
 }
 
+/* A result of at most so many bytes, and what stands beside it. */
+static void limit_answers(worker *w, size_t beside)
+{
+    size_t most = w->foreign->answer_bytes_max;
+    rmdi_framed_limit_read(w->framed, most < INT32_MAX - beside ? most + beside : INT32_MAX);
+}
+
 static int hear_announcement(worker *w)
 {
     rmd_bytes frame;
@@ -192,7 +199,9 @@ static int hear_announcement(worker *w)
         err = explain_read(err, "announced itself", ms);
         return its_own ? RMD_EWORKER : err;
     }
-    return rmdi_foreign_codec_find(&w->codec, frame);
+    err = rmdi_foreign_codec_find(&w->codec, frame);
+    limit_answers(w, w->codec == RMDI_FOREIGN_RAW ? 1 : BESIDE_MAX);
+    return err;
 }
 
 static int start_child(worker *w, int theirs, bool guarded)
@@ -210,10 +219,9 @@ static int open_stream(worker *w)
 {
     static const rmd_framed_options unbounded = { .size = sizeof unbounded,
                                                   .bytes_max = INT32_MAX };
-    size_t most = w->foreign->answer_bytes_max;
     int err = rmd_framed_open(&w->framed, w->socket, w->socket, &unbounded);
     if (err == 0)
-        rmdi_framed_limit_read(w->framed, most < INT32_MAX - BESIDE_MAX ? most + BESIDE_MAX : most);
+        rmdi_framed_limit_read(w->framed, BESIDE_MAX);
     return err;
 }
 
@@ -292,6 +300,13 @@ static int check_alone(const worker *w)
     return rmdi_framed_has_more(w->framed) ? rmdi_fail(RMD_ESYNTAX, "has answered twice") : 0;
 }
 
+static int explain_answer(const rmdi_foreign *foreign, int err)
+{
+    if (err == RMD_E2BIG)
+        return rmdi_fail(err, "has answered with more than %zu bytes", foreign->answer_bytes_max);
+    return explain_read(err, "answered", foreign->answer_ms);
+}
+
 /* *unread: the worker has ended without having read all of the task, and so has not begun it. */
 static int exchange(worker *w, rmd_call *call, rmd_bytes task, bool *unread)
 {
@@ -304,7 +319,7 @@ static int exchange(worker *w, rmd_call *call, rmd_bytes task, bool *unread)
         *unread = err == RMD_ECLOSED && rmdi_framed_was_reset(w->framed);
     }
     if (err < 0)
-        return condemn(w, explain_read(err, "answered", w->foreign->answer_ms), "answered");
+        return condemn(w, explain_answer(w->foreign, err), "answered");
     if (rmdi_foreign_codec_answer(w->codec, call, w->last_id, answer, &failed) ==
         RMDI_FOREIGN_NO_ANSWER)
         return condemn(w, failed, "answered");

@@ -3,6 +3,9 @@
  * carried. What each misbehaviour costs is its own task. */
 #include "exec/foreign_testing.h"
 
+#include "exec/call.h"
+#include "kit_alloc.h"
+
 #include <fcntl.h>
 #include <signal.h>
 
@@ -153,7 +156,11 @@ static const misdeed of_all[] = {
     { "close", RMD_EIO, "has closed its stream before it answered" },
     { "garbage", RMD_ESYNTAX, "has answered \"what?\"" },
     { "twice", RMD_ESYNTAX, "has answered twice" },
-    { "big 1065", RMD_E2BIG, "bytes; the limit is 1064" },
+    { "big 1065", RMD_E2BIG, "has answered with more than 1000 bytes" },
+};
+
+static const misdeed of_raw[] = {
+    { "big 1001", RMD_E2BIG, "has answered with more than 1000 bytes" },
 };
 
 static const misdeed of_cbor[] = {
@@ -175,6 +182,8 @@ static void check_misdeeds(rmd_pool *pool, const char *name, const misdeed *all,
 
 TEST_LIMIT(each_misbehaviour_fails_its_own_task_with_a_sentence, 60)
 {
+    static char thousand[1001];
+    memset(thousand, 'x', sizeof thousand - 1);
     kit_resources before;
     kit_resources_take(&before);
     add_worker("raw", "raw", (rmd_foreign){ .answer_bytes_max = 1000 });
@@ -182,6 +191,8 @@ TEST_LIMIT(each_misbehaviour_fails_its_own_task_with_a_sentence, 60)
     for (int i = 0; i < KINDS; i++) {
         rmd_pool *pool = open_pool(kinds[i]);
         check_misdeeds(pool, "raw", of_all, sizeof of_all / sizeof *of_all);
+        check_misdeeds(pool, "raw", of_raw, sizeof of_raw / sizeof *of_raw);
+        CHECK_ASK(pool, "raw", "big 1000", thousand);
         check_misdeeds(pool, "cbor", of_all, sizeof of_all / sizeof *of_all);
         check_misdeeds(pool, "cbor", of_cbor, sizeof of_cbor / sizeof *of_cbor);
         close_pool(pool);
@@ -269,6 +280,34 @@ TEST(a_program_that_is_not_there_is_named)
         CHECK_FAILS(pool, "locked", "x", RMD_EACCES, "/etc/passwd");
         close_pool(pool);
     }
+}
+
+/* On a thread that is no worker: so one is started, asked and ended in each run. */
+static int ask_here(void *arg)
+{
+    rmdi_buffer arguments = { 0 }, result = { 0 };
+    const rmd_args args = RMD_ARGS("hello");
+    const rmd_function *function = rmd_function_find(arg);
+    int err = rmdi_call_encode(&arguments, &args);
+    if (err == 0)
+        err = rmdi_call_run(function, rmdi_buffer_view(&arguments), 1, 1, NULL, &result, NULL);
+    rmdi_buffer_free(&arguments);
+    rmdi_buffer_free(&result);
+    return err;
+}
+
+TEST_LIMIT(without_memory_a_call_fails_and_leaves_nothing, 60)
+{
+    static char raw[] = "raw", cbor[] = "cbor", program[] = "program";
+    kit_resources before;
+    kit_resources_take(&before);
+    add_worker(raw, "raw", (rmd_foreign){ 0 });
+    add_worker(cbor, "cbor", (rmd_foreign){ 0 });
+    add_script(program, "cat", (rmd_foreign){ 0 });
+    CHECK_INT(kit_alloc(ask_here, raw, RMD_ENOMEM), >, 5);
+    CHECK_INT(kit_alloc(ask_here, cbor, RMD_ENOMEM), >, 5);
+    CHECK_INT(kit_alloc(ask_here, program, RMD_ENOMEM), >, 3);
+    CHECK_RESOURCES(&before);
 }
 
 /* ---- told to stop ---- */

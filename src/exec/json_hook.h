@@ -20,7 +20,8 @@ typedef struct rmdi_json {
     void (*free_value)(const rmd_value *value);
 } rmdi_json;
 
-/* From now on this is used; NULL: none. Borrowed for ever. */
+/* From now on this is used; NULL: none. Borrowed for ever. Before rmd_start(), if the workers of
+ * processes pools are to use it, too. */
 RMDI_SHARED void rmdi_json_use(const rmdi_json *json);
 
 /* What was set; NULL: nothing. */
