@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* floor: exec */
 /* Foreign functions: functions that are programs in any language, called by name as others are, on
- * pools of threads, of processes and of hosts.
+ * pools of threads and of processes.
  *
  *     const char *argv[] = { "python3", "shout.py", NULL };
  *     rmd_foreign shout = { .size = sizeof shout, .name = "shout", .argv = argv, .worker = true };
@@ -37,9 +37,10 @@
  *
  * An attempt that fails so may be tried again (limits.h). Cancel, and the limits of the task, end
  * the foreign process with its group, by SIGTERM, and SIGKILL two seconds later; then the task is
- * CANCELLED or TIMEOUT; on a pool of processes the kill ladder does it. When the pool is drained,
- * or its owner is killed, nothing is left of any foreign process, and of what it has started, but
- * for what has left its group and cleared REMUDA_ATTEMPT_ID in its environment. */
+ * CANCELLED or TIMEOUT; on a pool of processes the kill ladder does it. rmd_pool_suspend() does not
+ * stop foreign processes. When the pool is drained, or its owner is killed, nothing is left of any
+ * foreign process, and of what it has started, but for what has left its group and cleared
+ * REMUDA_ATTEMPT_ID in its environment. */
 #ifndef REMUDA_FOREIGN_H
 #define REMUDA_FOREIGN_H
 

@@ -166,10 +166,13 @@ void rmdi_foreign_child_await(rmdi_foreign_child *child, int64_t ms)
 {
     rmd_deadline due = ms < 0 ? RMD_FOREVER : rmd_after_ms(ms);
     rmd_stop *before = rmd_stop_set(NULL);
+    rmdi_fd_wanted wanted[2];
     int err = 0;
+    unsigned n = rmdi_foreign_child_want(child, wanted);
+    rmdi_fds_look(wanted, n);
+    rmdi_foreign_child_see(child, wanted, n);
     while (!child->over && err == 0) {
-        rmdi_fd_wanted wanted[2];
-        unsigned n = rmdi_foreign_child_want(child, wanted);
+        n = rmdi_foreign_child_want(child, wanted);
         err = rmdi_fds_wait(wanted, n, due);
         rmdi_foreign_child_see(child, wanted, n);
     }

@@ -84,6 +84,17 @@ static int turn(run_state *r, rmd_deadline due)
     return err < 0 ? err : take_output(r);
 }
 
+/* One that has ended by now counts. */
+static int explain_stop(run_state *r, int err)
+{
+    rmdi_foreign_child_await(&r->child, 0);
+    if (r->child.over)
+        return 0;
+    return err == RMD_ECANCELED ? rmdi_fail(err, "was ended, as its task was told to stop")
+                                : rmdi_fail(err, "has not ended within %lld ms, and was ended",
+                                            (long long)r->foreign->answer_ms);
+}
+
 static int follow(run_state *r)
 {
     rmd_deadline due = rmdi_foreign_due(r->foreign);
@@ -91,12 +102,7 @@ static int follow(run_state *r)
     give_input(r);
     while (!r->child.over && err == 0)
         err = turn(r, due);
-    if (err == RMD_ETIMEDOUT)
-        return rmdi_fail(err, "has not ended within %lld ms, and was ended",
-                         (long long)r->foreign->answer_ms);
-    if (err == RMD_ECANCELED)
-        return rmdi_fail(err, "was ended, as its task was told to stop");
-    return err;
+    return err == RMD_ETIMEDOUT || err == RMD_ECANCELED ? explain_stop(r, err) : err;
 }
 
 static int blame(const run_state *r, pid_t pid, int err, const char *cause)

@@ -136,23 +136,29 @@ static int await(worker *w, unsigned events, rmd_deadline due)
     return err;
 }
 
-/* RMD_ECLOSED: the stream has ended; or the worker has, and what it has started keeps it open. */
+/* What has come of a frame. RMD_ECLOSED: the stream has ended; or the worker has, and what it has
+ * started keeps it open. */
+static int look_for_frame(worker *w, rmd_bytes *frame)
+{
+    bool over = w->child.over; /* what is read from now on is all there is */
+    int err = rmdi_framed_try_read(w->framed, frame);
+    if (err == RMD_EIO)
+        return RMD_ECLOSED; /* in a frame, or without having read all of the task */
+    return err == 0 && !frame->data && over ? RMD_ECLOSED : err;
+}
+
+/* An answer that is there counts, even if the task was told to stop meanwhile. */
 static int read_frame(worker *w, rmd_bytes *frame, rmd_deadline due)
 {
     *frame = (rmd_bytes){ 0 };
-    for (;;) {
-        bool over = w->child.over;
-        int err = rmdi_framed_try_read(w->framed, frame);
-        if (err == RMD_EIO)
-            return RMD_ECLOSED; /* in a frame, or without having read all of the task */
-        if (err < 0 || frame->data)
-            return err;
-        if (over)
-            return RMD_ECLOSED;
-        err = await(w, RMD_READABLE, due);
-        if (err < 0)
-            return err;
+    int err = look_for_frame(w, frame);
+    while (err == 0 && !frame->data) {
+        int waited = await(w, RMD_READABLE, due);
+        err = look_for_frame(w, frame);
+        if (waited < 0 && err == 0 && !frame->data)
+            return waited;
     }
+    return err;
 }
 
 static int write_frame(worker *w, rmd_bytes frame, rmd_deadline due)

@@ -9,8 +9,18 @@
 #include <fcntl.h>
 #include <signal.h>
 
+static int die(rmd_call *call)
+{
+    (void)call;
+    return kill(getpid(), SIGKILL);
+}
+
+static const rmd_function own[] = { { .name = "kill_itself", .fn = die }, { 0 } };
+
 void kit_first(int *argc, char ***argv)
 {
+    if (rmd_functions_add(own) < 0)
+        _exit(2);
     rmd_start(argc, argv);
 }
 
@@ -397,6 +407,32 @@ TEST(what_a_worker_has_detached_ends_with_it)
         close_pool(pool);
         CHECK(is_gone_soon(detached));
     }
+}
+
+TEST(one_whose_worker_process_is_killed_ends_with_it)
+{
+    int err;
+    add_worker("f", "raw", (rmd_foreign){ 0 });
+    add_worker("deaf", "deaf", (rmd_foreign){ 0 });
+    rmd_pool *pool = open_pool("processes:1");
+    pid_t f = ask_number(pool, "f", "pid"), deaf = ask_number(pool, "deaf", "pid");
+    result_of(submit(pool, "kill_itself", RMD_ARGS()), &err);
+    CHECK_EQ(err, RMD_ELOST);
+    CHECK(is_gone_soon(f));
+    CHECK(is_gone_soon(deaf));
+    CHECK_INT(ask_number(pool, "f", "pid"), !=, f);
+    close_pool(pool);
+}
+
+TEST(one_whose_worker_process_retires_ends_with_it)
+{
+    add_worker("f", "raw", (rmd_foreign){ 0 });
+    rmd_pool *pool = open_pool_with("processes:1", (rmd_pool_options){ .tasks_max = 2 });
+    pid_t first = ask_number(pool, "f", "pid");
+    CHECK_EQ(ask_number(pool, "f", "pid"), first);
+    CHECK_INT(ask_number(pool, "f", "pid"), !=, first);
+    CHECK(is_gone_soon(first));
+    close_pool(pool);
 }
 
 /* A thread that is no worker of the pool has a worker for the call. */
