@@ -150,7 +150,7 @@ static void say_result(const char *text, size_t len)
     write_frame(answer, len + 1);
 }
 
-static void say(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 {
     char text[256];
     va_list args;
