@@ -26,6 +26,7 @@
  *   RMD_FOREIGN_ERROR  the worker says that the task has failed, and why; it stays
  *   RMD_EEXIT          it, or the program, has ended with a status other than 0,
  *   RMD_ESIGNAL        or by a signal
+ *   RMD_ELOST          it has ended, and somebody else has reaped it (or SIGCHLD is ignored)
  *   RMD_EIO            the worker has ended with status 0, or closed its stream, without an answer
  *   RMD_ESYNTAX        it has answered what is no answer, or not this task, or twice
  *   RMD_E2BIG          the answer is larger than answer_bytes_max, or than a result may be

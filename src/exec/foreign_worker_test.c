@@ -4,9 +4,11 @@
 #include "exec/foreign_testing.h"
 
 #include "exec/call.h"
+#include "exec/guard.h"
 #include "kit_alloc.h"
 
 #include <fcntl.h>
+#include <remuda/group.h>
 #include <signal.h>
 
 static int die(rmd_call *call)
@@ -483,4 +485,70 @@ TEST(when_the_owner_is_killed_nothing_is_left)
         CHECK(is_gone_soon(detached));
         close(told[0]);
     }
+}
+
+/* ---- all at once ---- */
+
+static const char *const mixture[] = { "hello",  "pid",     "exit 3",     "fail no", "twice",
+                                       "detach", "kill 11", "big 100000", "last",    "garbage" };
+enum { MIXTURE = sizeof mixture / sizeof *mixture };
+
+static void submit_mixture(rmd_pool *pool, rmd_group *group, int tasks)
+{
+    rmd_task_options options = { .size = sizeof options, .group = group };
+    for (int i = 0; i < tasks; i++)
+        CHECK_EQ(rmd_pool_call(pool, NULL, i % 3 ? "raw" : "cbor",
+                               RMD_ARGS(mixture[i * 7 / 3 % MIXTURE]), &options),
+                 0);
+}
+
+TEST_LIMIT(good_and_bad_ones_at_once_are_all_accounted_for, 60)
+{
+    enum { TASKS = 300 };
+    kit_resources before;
+    rmd_census census;
+    kit_resources_take(&before);
+    add_worker("raw", "raw", (rmd_foreign){ 0 });
+    add_worker("cbor", "cbor", (rmd_foreign){ 0 });
+    for (int i = 0; i < 2; i++) {
+        rmd_pool *pool = open_pool(i ? "processes:3" : "threads:3");
+        rmd_group *group;
+        REQUIRE(rmd_group_open(&group) == 0);
+        submit_mixture(pool, group, TASKS);
+        CHECK_EQ(rmd_group_wait(group, rmd_after_ms(50000)), 0);
+        rmd_group_census(group, &census);
+        CHECK(rmd_census_balances(&census));
+        CHECK_EQ(census.ok + census.failed, TASKS);
+        CHECK_INT(census.ok, >=, TASKS / 3);
+        CHECK_INT(census.failed, >=, TASKS / 3);
+        rmd_group_free(group);
+        close_pool(pool);
+    }
+    CHECK_RESOURCES(&before);
+}
+
+TEST(a_guard_that_was_killed_is_there_again_for_the_next)
+{
+    add_worker("f", "raw", (rmd_foreign){ 0 });
+    add_worker("g", "raw", (rmd_foreign){ 0 });
+    rmd_pool *pool = open_pool("threads:1");
+    CHECK_ASK(pool, "f", "hello", "hello");
+    pid_t guard = rmdi_guard_pid();
+    kill(guard, SIGKILL);
+    CHECK(is_gone_soon(guard));
+    CHECK_ASK(pool, "f", "hello", "hello");
+    CHECK_ASK(pool, "g", "hello", "hello");
+    CHECK_INT(rmdi_guard_pid(), !=, guard);
+    close_pool(pool);
+}
+
+TEST(where_the_system_reaps_children_nobody_knows_how_they_ended)
+{
+    add_worker("f", "raw", (rmd_foreign){ 0 });
+    signal(SIGCHLD, SIG_IGN);
+    rmd_pool *pool = open_pool("threads:1");
+    CHECK_ASK(pool, "f", "hello", "hello");
+    CHECK_FAILS(pool, "f", "exit 3", RMD_ELOST, "how is not known");
+    CHECK_ASK(pool, "f", "hello", "hello");
+    close_pool(pool);
 }
