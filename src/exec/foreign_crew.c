@@ -19,6 +19,7 @@
 #include <remuda/atomics.h>
 #include <remuda/local.h>
 #include <remuda/stop.h>
+#include <stdio.h>
 #include <unistd.h>
 
 enum { SEARCH_SHARE = 100 };
@@ -194,10 +195,15 @@ int rmdi_foreign_crew_enter(rmdi_foreign_crew **crew, rmdi_foreign_crew *brief)
     return init(brief, false);
 }
 
+/* What the call has failed with is not to be talked over. */
 void rmdi_foreign_crew_leave(rmdi_foreign_crew *crew)
 {
-    if (!crew->kept)
-        end_crew(crew);
+    char detail[RMDI_ERROR_DETAIL_MAX];
+    if (crew->kept)
+        return;
+    snprintf(detail, sizeof detail, "%s", rmd_error_detail());
+    end_crew(crew);
+    (void)rmdi_fail_copy(0, detail);
 }
 
 void rmdi_foreign_leave(void)

@@ -459,6 +459,20 @@ TEST(one_that_helps_while_it_waits_keeps_none)
     close_pool(pool);
 }
 
+TEST(what_a_call_has_failed_with_is_not_lost_when_its_worker_lingers)
+{
+    rmdi_buffer arguments = { 0 }, result = { 0 };
+    const rmd_args args = RMD_ARGS("fail no such gene");
+    add_worker("deaf", "deaf", (rmd_foreign){ 0 });
+    REQUIRE(rmdi_call_encode(&arguments, &args) == 0);
+    CHECK_EQ(rmdi_call_run(rmd_function_find("deaf"), rmdi_buffer_view(&arguments), 1, 1, NULL,
+                           &result, NULL),
+             RMD_FOREIGN_ERROR);
+    CHECK_STR(rmd_error_detail(), "no such gene");
+    rmdi_buffer_free(&arguments);
+    rmdi_buffer_free(&result);
+}
+
 /* The owner, killed without a word, in a process of its own. */
 static void own_and_tell(const char *kind, int told)
 {
