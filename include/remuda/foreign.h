@@ -16,6 +16,9 @@
  * pool ends, or it misbehaves; a thread that is no worker of a pool (one that runs a task that it
  * waits for) has one for the call.
  *
+ * A worker that speaks JSON or CBOR may add tasks to the map that it works for, as rmd_call_add()
+ * does (call.h).
+ *
  * Standard input of a worker is empty; what it writes to standard output and standard error goes to
  * standard error, and the last of it is told when it fails. Of a program that holds for standard
  * error. It is read while a call runs: what comes in between waits in a pipe.

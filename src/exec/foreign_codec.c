@@ -152,20 +152,64 @@ static int check_id(const rmd_value *answer, uint64_t id)
     return 0;
 }
 
+/* ["function", [args], {named}], the last two or one of which may be left out. */
+static bool is_added(const rmd_value *added)
+{
+    const rmd_value *name = rmd_value_at(added, 0), *args = rmd_value_at(added, 1),
+                    *named = rmd_value_at(added, 2);
+    return name && added->as.list.count <= 3 && name->type == RMD_TYPE_TEXT &&
+           (!args || args->type == RMD_TYPE_LIST) && (!named || named->type == RMD_TYPE_MAP);
+}
+
+static int check_added(const rmd_value *added, bool failed)
+{
+    bool good = !added || (added->type == RMD_TYPE_LIST && !failed);
+    for (size_t i = 0; good && added && i < added->as.list.count; i++)
+        good = is_added(&added->as.list.items[i]);
+    return good
+               ? 0
+               : rmdi_fail(RMD_ESYNTAX, "has answered with an \"add\" that is no list of tasks, or "
+                                        "with an \"error\" beside it");
+}
+
 static int check_answer(const rmd_value *answer, uint64_t id)
 {
     const rmd_value *error = rmd_value_find(answer, "error");
     int err = check_id(answer, id);
     if (err < 0)
         return err;
-    if (rmd_value_find(answer, "add"))
-        return rmdi_fail(RMD_ENOTSUP, "adds tasks, which a call cannot: \"add\" is for a map");
     if (!error == !rmd_value_find(answer, "result"))
         return rmdi_fail(RMD_ESYNTAX,
                          "has answered with neither \"result\" nor \"error\", or both");
     if (error && error->type != RMD_TYPE_TEXT)
         return rmdi_fail(RMD_ESYNTAX, "has answered with an \"error\" that is no text");
-    return 0;
+    return check_added(rmd_value_find(answer, "add"), error != NULL);
+}
+
+/* ---- tasks that it adds ---- */
+
+/* One that check_added() has let pass. */
+static int add_one(rmd_call *call, const rmd_value *added)
+{
+    const rmd_value *args = rmd_value_at(added, 1), *named = rmd_value_at(added, 2);
+    rmd_args all = { 0 };
+    if (args) {
+        all.values = args->as.list.items;
+        all.count = args->as.list.count;
+    }
+    if (named) {
+        all.named = named->as.map.pairs;
+        all.named_count = named->as.map.count;
+    }
+    return rmd_call_add(call, rmd_value_at(added, 0)->as.bytes.data, all);
+}
+
+static int add_all(rmd_call *call, const rmd_value *added)
+{
+    int err = 0;
+    for (size_t i = 0; added && i < added->as.list.count && err == 0; i++)
+        err = add_one(call, &added->as.list.items[i]);
+    return err;
 }
 
 static rmdi_foreign_answered give(rmd_call *call, const rmd_value *answer, uint64_t id, int *err)
@@ -176,6 +220,8 @@ static rmdi_foreign_answered give(rmd_call *call, const rmd_value *answer, uint6
         return RMDI_FOREIGN_NO_ANSWER;
     *err = error ? fail_call(call, error->as.bytes)
                  : rmd_call_return(call, rmd_value_find(answer, "result"));
+    if (*err == 0)
+        *err = add_all(call, rmd_value_find(answer, "add"));
     return RMDI_FOREIGN_ANSWERED;
 }
 

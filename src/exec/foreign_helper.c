@@ -26,7 +26,9 @@
  *   garbage        answers what is no answer; twice: two answers; late: one more, a moment later
  *   big N          answers with N bytes
  *   wrong          answers another task (cbor, json)
- *   both           answers with result and error (cbor); add: adds a task
+ *   both           answers with result and error (cbor)
+ *   grow N         adds two tasks "grow N-1" of the function "cbor", unless N is 0 (cbor)
+ *   add NAME       adds a task of that function; misadd: adds what is no task (cbor)
  *   last           answers, and ends; linger: the same, and leaves a child that holds the stream
  *   detach         answers with the number of a child that has left session and group
  *   anything else  answers with the same
@@ -181,6 +183,34 @@ static void say_both(const char *second)
     write_frame(answer, n);
 }
 
+/* With a result, and the same task added several times; without a function: what is none. */
+static void say_added(const char *function, const char *text, size_t times)
+{
+    size_t n = put_cbor_head(answer, 5, 3);
+    n += put_key(answer + n, "id");
+    n += put_cbor_head(answer + n, 0, id);
+    n += put_key(answer + n, "add");
+    n += put_cbor_head(answer + n, 4, times);
+    for (; times; times--) {
+        n += put_cbor_head(answer + n, 4, function ? 2 : 0);
+        if (!function)
+            continue;
+        n += put_key(answer + n, function);
+        n += put_cbor_head(answer + n, 4, 1);
+        n += put_key(answer + n, text);
+    }
+    n += put_key(answer + n, "result");
+    n += put_key(answer + n, "added");
+    write_frame(answer, n);
+}
+
+static void grow(int levels)
+{
+    char text[32];
+    snprintf(text, sizeof text, "grow %d", levels - 1);
+    say_added("cbor", text, levels > 0 ? 2 : 0);
+}
+
 /* ---- tasks ---- */
 
 static size_t take_cbor_head(const unsigned char **p)
@@ -301,8 +331,10 @@ static bool misbehave(void)
     } else if (is("wrong")) {
         id += 5;
         say("wrong");
-    } else if (is("both") || is("add")) {
-        say_both(is("both") ? "error" : "add");
+    } else if (is("both")) {
+        say_both("error");
+    } else if (is("misadd")) {
+        say_added(NULL, NULL, 1);
     } else {
         return false;
     }
@@ -336,6 +368,10 @@ static void obey(void)
         say("%s", value ? value : "");
     } else if ((with = argument("fail")) != NULL) {
         say_failed(with);
+    } else if ((with = argument("grow")) != NULL) {
+        grow(atoi(with));
+    } else if ((with = argument("add")) != NULL) {
+        say_added(with, "x", 1);
     } else if ((with = argument("big")) != NULL) {
         size_t len = (size_t)atol(with);
         memset(task, 'x', len);

@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <remuda/group.h>
+#include <remuda/map.h>
 #include <signal.h>
 
 static int die(rmd_call *call)
@@ -178,7 +179,7 @@ static const misdeed of_raw[] = {
 static const misdeed of_cbor[] = {
     { "wrong", RMD_ESYNTAX, "has answered task " },
     { "both", RMD_ESYNTAX, "neither \"result\" nor \"error\", or both" },
-    { "add", RMD_ENOTSUP, "adds tasks" },
+    { "misadd", RMD_ESYNTAX, "has answered with an \"add\" that is no list of tasks" },
 };
 
 /* Each fails its own task, and the next has another worker. */
@@ -565,4 +566,53 @@ TEST(where_the_system_reaps_children_nobody_knows_how_they_ended)
     CHECK_FAILS(pool, "f", "exit 3", RMD_ELOST, "how is not known");
     CHECK_ASK(pool, "f", "hello", "hello");
     close_pool(pool);
+}
+
+/* ---- tasks that add tasks ---- */
+
+static int next_grow(void *ctx, rmd_map_task *task)
+{
+    int *begun = ctx;
+    return (*begun)++ ? 0 : rmd_map_call(task, "cbor", RMD_ARGS("grow 5"));
+}
+
+TEST(a_foreign_worker_may_add_tasks_to_its_map)
+{
+    add_worker("cbor", "cbor", (rmd_foreign){ 0 });
+    for (int i = 0; i < KINDS; i++) {
+        int begun = 0;
+        rmd_map_account account;
+        rmd_map_options options = {
+            .size = sizeof options, .next = next_grow, .ctx = &begun, .account = &account
+        };
+        rmd_pool *pool = open_pool(kinds[i]);
+        CHECK_EQ(rmd_map(pool, &options, soon()), 0);
+        CHECK_EQ(account.census.ok, 63);
+        CHECK_EQ(account.added, 62);
+        close_pool(pool);
+    }
+}
+
+static int next_add_nobody(void *ctx, rmd_map_task *task)
+{
+    int *begun = ctx;
+    return (*begun)++ ? 0 : rmd_map_call(task, "cbor", RMD_ARGS("add nobody"));
+}
+
+TEST(what_a_foreign_worker_cannot_add_fails_its_task_and_it_stays)
+{
+    add_worker("cbor", "cbor", (rmd_foreign){ 0 });
+    for (int i = 0; i < KINDS; i++) {
+        int begun = 0;
+        rmd_map_options options = { .size = sizeof options,
+                                    .next = next_add_nobody,
+                                    .ctx = &begun };
+        rmd_pool *pool = open_pool(kinds[i]);
+        pid_t pid = ask_number(pool, "cbor", "pid");
+        CHECK_FAILS(pool, "cbor", "add cbor", RMD_ENOTSUP, "only a task of a map can add tasks");
+        CHECK_EQ(rmd_map(pool, &options, soon()), RMD_ENOENT);
+        CHECK_CONTAINS(rmd_error_detail(), "no function is called \"nobody\"");
+        CHECK_EQ(ask_number(pool, "cbor", "pid"), pid);
+        close_pool(pool);
+    }
 }
