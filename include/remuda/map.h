@@ -103,8 +103,8 @@ typedef struct rmd_map_options {
     rmd_map_sink_fn *sink; /* NULL: a task that fails ends the map, as a sink would that returns
                             * its error (unless there is `collect`, which sees it) */
     void *ctx;             /* of all of these */
-    unsigned window;       /* tasks that were submitted and not yet given to the sink; 0: 64 for
-                            * each worker, of pools that take commands four */
+    unsigned window;       /* tasks that were submitted and not yet given to the sink; 0: 256 for
+                            * each worker, but 1024 at most; of commands four for each */
     bool as_completed;     /* the sink gets them as they end; else in the order in which they were
                             * submitted: that of the producer, if tasks add none */
     rmd_task_options task; /* of each task but commands (its size may be 0); .limits also says how

@@ -288,10 +288,10 @@ TEST(the_window_is_filled_before_each_call_of_the_sink_and_never_more)
     check_window(70, 70, true);
 }
 
-TEST(a_window_of_none_is_64_for_each_worker)
+TEST(a_window_of_none_is_256_for_each_worker)
 {
-    check_window(0, 128, false);
-    check_window(0, 128, true);
+    check_window(0, 512, false);
+    check_window(0, 512, true);
 }
 
 /* ---- order ---- */

@@ -10,14 +10,16 @@
 #include <remuda/stop.h>
 #include <stdio.h>
 
-/* Enough that a worker always has the next task at hand; of commands, which take milliseconds, four
- * do. */
-enum { WINDOW_PER_WORKER = 64, WINDOW_PER_WORKER_OF_COMMANDS = 4 };
+/* So many that tiny tasks do not have everybody wait for everybody (on processes, 64 took three
+ * times as long), and no more than a queue holds. Commands take milliseconds: four do. */
+enum { WINDOW_PER_WORKER = 256, WINDOW_DEFAULT_MAX = 1024, WINDOW_PER_WORKER_OF_COMMANDS = 4 };
 
 static size_t default_window(const rmd_pool *pool)
 {
-    bool commands = pool->ops->exec != NULL;
-    return rmd_pool_size(pool) * (commands ? WINDOW_PER_WORKER_OF_COMMANDS : WINDOW_PER_WORKER);
+    size_t workers = rmd_pool_size(pool), window = WINDOW_PER_WORKER * workers;
+    if (pool->ops->exec)
+        return WINDOW_PER_WORKER_OF_COMMANDS * workers;
+    return window < WINDOW_DEFAULT_MAX ? window : WINDOW_DEFAULT_MAX;
 }
 
 int rmdi_map_window_open(rmdi_map *m)

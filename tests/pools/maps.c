@@ -83,7 +83,7 @@ CASE(a_map_gives_results_in_the_order_of_the_producer, ANY)
     check_each_once(&n, 60);
     CHECK_EQ(n.wrong_order, 0);
     CHECK_EQ(n.ok, 60);
-    CHECK_INT(n.peak, <=, 64 * rmd_pool_size(pool));
+    CHECK_INT(n.peak, <=, 256 * rmd_pool_size(pool));
     CHECK_EQ(census.submitted, 60);
     CHECK_EQ(census.ok, 60);
     CHECK_EQ(census_of(pool).ok, 60);
