@@ -17,8 +17,8 @@
  *     rmd_thread_free(thread);
  *
  * Every thread has a stop token of its own, which is its current one (stop.h): told to stop, it
- * wakes from whatever call of Remuda it sleeps in. No signal is delivered to these threads, so the
- * main thread is free for them: see signals.h for Ctrl-C.
+ * wakes from whatever call of Remuda it sleeps in. No signal is delivered to these threads but for
+ * their own faults, so the main thread is free for them: see signals.h for Ctrl-C.
  *
  * A program that returns from main, or calls exit(), waits for its threads, but for those that are
  * daemons: they end with it, wherever they are. Whoever wants them to end early calls

@@ -18,6 +18,16 @@ static int set_stack(pthread_attr_t *attributes, size_t bytes)
     return pthread_attr_setstacksize(attributes, (bytes + page - 1) / page * page);
 }
 
+/* All but those of a fault of the thread itself, which would end the process without asking
+ * anybody: a sanitizer's, the program's or our own handler is to see them. */
+static void fill(sigset_t *set)
+{
+    static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS };
+    sigfillset(set);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        sigdelset(set, faults[i]);
+}
+
 static int create(pthread_t *id, void *(*fn)(void *), void *arg, size_t stack_bytes)
 {
     pthread_attr_t attributes;
@@ -42,7 +52,7 @@ int rmdi_os_thread_start_sized(rmdi_os_thread *thread, void *(*fn)(void *), void
     /* The mask is inherited, so it is set around the start, not inside the thread:
      * there is no moment at which the new thread could take a signal. */
     sigset_t all, old;
-    sigfillset(&all);
+    fill(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int err = create(&thread->id, fn, arg, stack_bytes);
     pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -12,8 +12,9 @@ typedef struct rmdi_os_thread {
     pthread_t id;
 } rmdi_os_thread;
 
-/* Starts fn(arg) on a thread with all signals blocked, so that the program's own
- * handlers never run on it. name is cut at 15 bytes. 0 or an errno value. */
+/* Starts fn(arg) on a thread with all signals blocked, so that the program's own handlers never run
+ * on it; but for those of its own faults (SIGSEGV and the like), which nobody else can be told.
+ * name is cut at 15 bytes. 0 or an errno value. */
 int rmdi_os_thread_start(rmdi_os_thread *thread, void *(*fn)(void *), void *arg, const char *name);
 
 /* The same with that much stack, rounded up to whole pages; 0: as the system likes. */
