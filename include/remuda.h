@@ -36,6 +36,7 @@
 #include <remuda/pool.h>
 #include <remuda/promise.h>
 #include <remuda/queue.h>
+#include <remuda/recorder.h>
 #include <remuda/rwlock.h>
 #include <remuda/select.h>
 #include <remuda/semaphore.h>

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* Records on request, on a signal, at a crash.
+ *
+ * Where the file is written is worked out in memory that is there already: a handler may run on a
+ * small stack. `busy` keeps it for one: a signal that finds it taken leaves no record of its own,
+ * and one more thread that crashes waits for the first, some seconds at most, before it ends the
+ * program. */
+#include "base/error.h"
+#include "base/record_dump.h"
+#include "base/recorder.h"
+#include "port/catch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <remuda/atomics.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MODE = 0644, WAIT_MS = 10, WAITS_MAX = 500, SUFFIX_BYTES = 32 };
+
+static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
+
+typedef struct place {
+    char path[PATH_MAX + SUFFIX_BYTES], made[PATH_MAX + 2 * SUFFIX_BYTES];
+} place;
+
+static struct {
+    bool on;
+    int signal;
+    bool crash;
+    rmd_recorder_format format;
+    pid_t pid;              /* of the process that turned it on */
+    char pattern[PATH_MAX]; /* absolute */
+    rmd_atomic(uint32_t) busy;
+    place place; /* of whoever has made it busy */
+} on;
+
+/* ---- a file ---- */
+
+static rmd_recorder_format format_of(const char *path, rmd_recorder_format format)
+{
+    size_t len = strlen(path);
+    if (format != RMD_RECORDER_AUTO)
+        return format;
+    return len > 5 && strcmp(path + len - 5, ".json") == 0 ? RMD_RECORDER_TRACE : RMD_RECORDER_TEXT;
+}
+
+static char *add_number(char *to, uint64_t number)
+{
+    char digits[20];
+    size_t n = 0;
+    do
+        digits[n++] = (char)('0' + number % 10);
+    while (number /= 10);
+    while (n)
+        *to++ = digits[--n];
+    *to = 0;
+    return to;
+}
+
+/* Under another name first, so that nobody finds half of it. 0 or an errno value. At a crash what
+ * could be written is kept. */
+static int write_file(place *p, rmd_recorder_format format, const rmdi_record_cause *cause)
+{
+    char *end = stpcpy(stpcpy(p->made, p->path), ".new-");
+    add_number(end, rmdi_thread_number());
+    int fd = open(p->made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, MODE);
+    if (fd < 0)
+        return errno;
+    int err = rmdi_record_dump(fd, format_of(p->path, format), cause);
+    if (close(fd) < 0 && !err)
+        err = errno;
+    if (err && (!cause->crash || err == ENODATA))
+        unlink(p->made);
+    else if (rename(p->made, p->path) < 0) {
+        err = err ? err : errno;
+        unlink(p->made);
+    }
+    return err;
+}
+
+/* ---- handlers ---- */
+
+/* The pattern with %p as the number of the process; behind it, if it is not in it and this is a
+ * child of the one that was told. */
+static void expand(char *to)
+{
+    const char *from = on.pattern;
+    bool has_pid = false;
+    for (; *from; from++) {
+        if (*from != '%') {
+            *to++ = *from;
+        } else if (*++from == 'p') {
+            to = add_number(to, (uint64_t)getpid());
+            has_pid = true;
+        } else {
+            *to++ = '%';
+        }
+    }
+    *to = 0;
+    if (!has_pid && getpid() != on.pid) {
+        *to++ = '.';
+        add_number(to, (uint64_t)getpid());
+    }
+}
+
+/* busy is the number of the process, so that one is not kept from it for ever that was forked while
+ * another thread had it. Acquire, and release where it is given back: of `place`. */
+static bool take(void)
+{
+    uint32_t me = (uint32_t)getpid(), there = rmd_atomic_load(&on.busy, RMD_RELAXED);
+    return there != me && rmd_atomic_cas(&on.busy, &there, me, RMD_ACQUIRE, RMD_RELAXED);
+}
+
+static void record(const rmdi_record_cause *cause)
+{
+    expand(on.place.path);
+    (void)write_file(&on.place, on.format, cause); /* there is nobody to tell */
+    rmd_atomic_store(&on.busy, 0, RMD_RELEASE);
+}
+
+static void on_signal(int signal, uintptr_t address)
+{
+    (void)address;
+    if (take())
+        record(&(rmdi_record_cause){ .signal = signal });
+}
+
+static void on_crash(int signal, uintptr_t address)
+{
+    static rmd_atomic(uint32_t) crashing; /* the thread that crashed first */
+    uint32_t first = 0, me = rmdi_thread_number();
+    bool is_first = rmd_atomic_cas(&crashing, &first, me, RMD_RELAXED, RMD_RELAXED);
+    if (!is_first && first == me)
+        return; /* again, in what an earlier handler did */
+    bool taken = is_first && take();
+    for (int i = 0; i < WAITS_MAX && !taken; i++) {
+        poll(NULL, 0, WAIT_MS);
+        taken = take();
+    }
+    if (taken && is_first)
+        record(&(rmdi_record_cause){ .signal = signal, .crash = true, .address = address });
+    else if (taken)
+        rmd_atomic_store(&on.busy, 0, RMD_RELEASE);
+}
+
+/* ---- the API ---- */
+
+static int check_format(rmd_recorder_format format)
+{
+    if (format > RMD_RECORDER_TRACE)
+        return rmdi_fail(RMD_EINVAL, "recorder: there is no format %d", (int)format);
+    return 0;
+}
+
+static int refuse(int errno_value, const char *what)
+{
+    if (errno_value == ENODATA)
+        return rmdi_fail(RMD_ENOENT, "recorder: nothing is recorded");
+    return rmdi_fail_errno(errno_value, "recorder: %s", what);
+}
+
+/* No words: making them is nothing for a handler. */
+int rmd_recorder_write(int fd, rmd_recorder_format format)
+{
+    const rmdi_record_cause asked = { 0 };
+    if (format > RMD_RECORDER_TRACE)
+        return RMD_EINVAL;
+    int err = rmdi_record_dump(fd, format, &asked);
+    return err == ENODATA ? RMD_ENOENT : rmdi_error_from_errno(err);
+}
+
+/* Where rmd_recorder_on() was told to. */
+static int save_there(void)
+{
+    const rmdi_record_cause asked = { 0 };
+    if (!on.on)
+        return rmdi_fail(RMD_EINVAL, "recorder: no path was given, here or to rmd_recorder_on()");
+    while (!take())
+        poll(NULL, 0, WAIT_MS); /* a signal's, on another thread */
+    expand(on.place.path);
+    int err = write_file(&on.place, on.format, &asked);
+    if (err)
+        err = refuse(err, on.place.path);
+    rmd_atomic_store(&on.busy, 0, RMD_RELEASE);
+    return err;
+}
+
+int rmd_recorder_save(const char *path, rmd_recorder_format format)
+{
+    const rmdi_record_cause asked = { 0 };
+    place p;
+    int err = check_format(format);
+    if (err < 0)
+        return err;
+    if (!path)
+        return save_there();
+    if (!*path)
+        return rmdi_fail(RMD_EINVAL, "recorder: the path is empty");
+    if (strlen(path) >= PATH_MAX)
+        return rmdi_fail(RMD_E2BIG, "recorder: the path is too long");
+    snprintf(p.path, sizeof p.path, "%s", path);
+    err = write_file(&p, format, &asked);
+    return err ? refuse(err, path) : 0;
+}
+
+static int check_options(const rmd_recorder_options *options)
+{
+    if (!options || options->size != sizeof *options)
+        return rmdi_fail(RMD_EINVAL, "recorder options: size is %zu, not %zu",
+                         options ? options->size : 0, sizeof *options);
+    if (!options->path || !*options->path)
+        return rmdi_fail(RMD_EINVAL, "recorder options: no path was given");
+    for (const char *at = options->path; (at = strchr(at, '%')); at += 2)
+        if (at[1] != 'p' && at[1] != '%')
+            return rmdi_fail(RMD_EINVAL, "recorder options: path \"%s\": after %% stands p or %%",
+                             options->path);
+    if (!options->signal && !options->crash)
+        return rmdi_fail(RMD_EINVAL, "recorder options: neither a signal nor crash");
+    return check_format(options->format);
+}
+
+/* A folder that is not there, or not ours to write to, is told now and not at the crash. */
+static int check_folder(const char *path)
+{
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s", path);
+    *(strrchr(folder, '/') + 1) = 0;
+    if (access(folder, W_OK | X_OK) < 0)
+        return rmdi_fail_errno(errno, "recorder: %s", path);
+    return 0;
+}
+
+/* Absolute, whatever the program's folder will be by then. */
+static int keep_path(const char *path)
+{
+    char folder[PATH_MAX] = "";
+    size_t more = SUFFIX_BYTES;
+    if (*path != '/' && !getcwd(folder, sizeof folder))
+        return rmdi_fail_errno(errno, "recorder: the present folder");
+    for (const char *at = path; (at = strchr(at, '%')); at += 2)
+        more += SUFFIX_BYTES; /* for a number */
+    int n = snprintf(on.pattern, sizeof on.pattern, "%s%s%s", folder, *folder ? "/" : "", path);
+    if (n < 0 || (size_t)n + more >= sizeof on.pattern)
+        return rmdi_fail(RMD_E2BIG, "recorder: the path is too long");
+    return check_folder(on.pattern);
+}
+
+static int catch_all(const rmd_recorder_options *options)
+{
+    int err = options->signal ? rmdi_catch(options->signal, on_signal, false) : 0;
+    for (size_t i = 0; i < sizeof crashes / sizeof *crashes && options->crash && !err; i++)
+        err = rmdi_catch(crashes[i], on_crash, true);
+    return err;
+}
+
+int rmd_recorder_on(const rmd_recorder_options *options)
+{
+    int err = check_options(options);
+    if (err < 0)
+        return err;
+    if (on.on)
+        return rmdi_fail(RMD_EBUSY, "recorder: it is on already, and writes to %s", on.pattern);
+    err = keep_path(options->path);
+    if (err < 0)
+        return err;
+    if (!rmdi_recorder_prepare()) /* not when the first thread crashes */
+        return rmdi_fail(RMD_ENOENT, "recorder: it was turned off by REMUDA_RECORD=off");
+    on.format = options->format;
+    on.signal = options->signal;
+    on.crash = options->crash;
+    on.pid = getpid();
+    on.on = true;
+    err = catch_all(options);
+    if (!err)
+        return 0;
+    rmd_recorder_off();
+    return rmdi_fail(err == EBUSY ? RMD_EBUSY : RMD_EINVAL,
+                     "recorder options: signal %d cannot be handled: %s", options->signal,
+                     err == EBUSY ? "it is caught already" : "the system refuses it");
+}
+
+void rmd_recorder_off(void)
+{
+    if (!on.on)
+        return;
+    rmdi_catch_end(on.signal);
+    for (size_t i = 0; i < sizeof crashes / sizeof *crashes && on.crash; i++)
+        rmdi_catch_end(crashes[i]);
+    on.on = false;
+}
