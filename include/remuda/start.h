@@ -15,10 +15,15 @@ RMD_BEGIN
  * are forked (pool.h); so functions that they are to have are added before. It starts nothing
  * itself.
  *
+ * When the variable REMUDA_RECORD of the environment names a path it calls rmd_recorder_on() with
+ * that, SIGUSR2 and crash, here and in the template, so for workers, too; %p in it is the number of
+ * the process, and with a path without it those write to the path with .PID behind it (recorder.h).
+ *
  * A program that cannot call it needs the installed helper `remuda-guard`; when neither
  * is there, opening a programs pool fails with RMD_EGUARD. For a processes pool it names another
- * program as its worker (rmd_pool_options.program). argc and argv are borrowed for the
- * call and left as they are; there is no error to look for. Never blocks. */
+ * program as its worker (rmd_pool_options.program). argc and argv are borrowed for the call and
+ * left as they are. Errors: those of rmd_recorder_on(), if REMUDA_RECORD is set; all else is done
+ * then, and who does not care need not look. Never blocks. */
 RMD_API int rmd_start(int *argc, char ***argv);
 
 RMD_END

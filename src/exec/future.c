@@ -38,6 +38,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/recorder.h"
 #include "port/forked.h"
 #include "sync/self.h"
 
@@ -517,7 +518,10 @@ int rmd_future_cancel(rmd_future *future)
         return rmdi_fail(RMD_ETOOLATE, "task %llu has ended",
                          (unsigned long long)rmd_future_id(future));
     int err = rmdi_future_check(future, "cancel");
-    return err < 0 ? err : future->ops->cancel(future);
+    if (err < 0)
+        return err;
+    rmdi_record(RMDI_RECORD_CANCEL, future->id, 0);
+    return future->ops->cancel(future);
 }
 
 void *rmd_future_ctx(const rmd_future *future)

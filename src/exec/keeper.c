@@ -3,6 +3,7 @@
  * them at their limits, looks after the guard and after strays. All of this runs on the
  * loop's thread; what callers share with it is touched under the pool's lock. */
 #include "base/error.h"
+#include "base/recorder.h"
 #include "exec/census.h"
 #include "exec/failure.h"
 #include "exec/guard.h"
@@ -97,6 +98,7 @@ static void requeue(rmdi_task *task)
     pool->census.running--;
     pool->census.queued++;
     task->state = RMDI_TASK_QUEUED;
+    rmdi_record(RMDI_RECORD_RETRY, task->future.id, task->attempts + 1);
     rmdi_future_unclaim(&task->future);
     task->run_due_ns = INT64_MAX;
     rmdi_task_arm(task);
@@ -156,6 +158,7 @@ static void on_attempt_ended(void *ctx, rmdi_attempt *attempt)
 {
     rmdi_task *task = ctx;
     rmdi_programs *pool = task->pool;
+    rmdi_record(RMDI_RECORD_PROGRAM_END, task->future.id, attempt->outcome);
     pool->starved = false;
     pool->host.quick = was_quick(attempt);
     if (attempt->stop == RMDI_STOP_NONE)
@@ -216,6 +219,7 @@ static void start(rmdi_task *task)
             end_running(task);
         return;
     }
+    rmdi_record(RMDI_RECORD_PROGRAM_BEGIN, task->future.id, (uint64_t)task->attempt.pid);
     tell_attempt(task);
     if (!task->command.limits.run_ms_max)
         return;
@@ -247,6 +251,7 @@ static void dispatch(rmdi_programs *pool)
 static void at_limit(rmdi_task *task, int64_t now)
 {
     rmdi_programs *pool = task->pool;
+    rmdi_record(RMDI_RECORD_TIME_LIMIT, task->future.id, 0);
     if (task->state == RMDI_TASK_QUEUED) {
         bool total = task->total_due_ns <= now;
         end_queued(task, RMD_OUTCOME_TIMEOUT, RMD_ETIMEDOUT,

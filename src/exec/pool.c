@@ -4,6 +4,7 @@
 #include "exec/pool.h"
 
 #include "base/error.h"
+#include "base/recorder.h"
 #include "exec/future.h"
 #include "exec/shared.h"
 #include "port/cpu.h"
@@ -172,11 +173,14 @@ int rmd_pool_open(rmd_pool **pool, const char *kind, const rmd_pool_options *opt
     if (err < 0)
         return err;
     err = ops->open(pool, &request);
-    if (err == 0)
-        (*pool)->shared = request.options.shared;
-    else
+    if (err < 0) {
         rmdi_shared_drop(request.options.shared);
-    return err;
+        return err;
+    }
+    (*pool)->shared = request.options.shared;
+    (*pool)->number = rmdi_recorder_pool_number();
+    rmdi_record(RMDI_RECORD_POOL_OPEN, (*pool)->number, (*pool)->workers);
+    return 0;
 }
 
 static int refuse(const rmd_pool *pool, const char *what)
@@ -262,41 +266,49 @@ int rmd_then(rmd_pool *pool, rmd_future **future, rmd_future *first, rmd_then_fn
 int rmd_pool_close(rmd_pool *pool)
 {
     int err = check(pool);
-    if (err == 0)
-        pool->ops->close(pool);
-    return err;
+    if (err < 0)
+        return err;
+    rmdi_record(RMDI_RECORD_POOL_CLOSE, pool->number, 0);
+    pool->ops->close(pool);
+    return 0;
 }
 
 /* In a task of another pool another worker takes the place of the one that waits: the end of this
  * pool may depend on what waits in that one. */
 static int wait_for_end(rmd_pool *pool, int (*wait)(rmd_pool *pool, rmd_deadline deadline),
-                        rmd_deadline deadline)
+                        rmd_deadline deadline, rmdi_record_kind kind)
 {
     rmd_blocking blocking;
+    uint64_t number = pool->number;
+    rmdi_record(kind, number, 0);
     rmd_blocking_begin(&blocking);
     int err = wait(pool, deadline);
     rmd_blocking_end(&blocking);
+    rmdi_record(err == RMD_ESTUCK ? RMDI_RECORD_STUCK : RMDI_RECORD_POOL_END, number,
+                (uint64_t)(int64_t)err);
     return err;
 }
 
 int rmd_pool_drain(rmd_pool *pool, rmd_deadline deadline)
 {
     int err = check(pool);
-    return err < 0 ? err : wait_for_end(pool, pool->ops->drain, deadline);
+    return err < 0 ? err : wait_for_end(pool, pool->ops->drain, deadline, RMDI_RECORD_POOL_DRAIN);
 }
 
 int rmd_pool_abort(rmd_pool *pool, rmd_deadline deadline)
 {
     int err = check(pool);
-    return err < 0 ? err : wait_for_end(pool, pool->ops->abort, deadline);
+    return err < 0 ? err : wait_for_end(pool, pool->ops->abort, deadline, RMDI_RECORD_POOL_ABORT);
 }
 
 int rmd_pool_cancel(rmd_pool *pool, bool queued_only)
 {
     int err = check(pool);
-    if (err == 0)
-        pool->ops->cancel(pool, queued_only);
-    return err;
+    if (err < 0)
+        return err;
+    rmdi_record(RMDI_RECORD_POOL_CANCEL, pool->number, 0);
+    pool->ops->cancel(pool, queued_only);
+    return 0;
 }
 
 static int set_suspended(rmd_pool *pool, bool suspended)

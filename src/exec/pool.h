@@ -46,6 +46,7 @@ struct rmd_pool {
     const rmdi_pool_ops *ops;
     uint64_t process; /* rmdi_process_mark() of its owner */
     unsigned workers;
+    uint64_t number;    /* of pools of this process, in flight records */
     rmd_shared *shared; /* the front holds it; NULL: none */
 };
 

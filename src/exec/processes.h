@@ -85,6 +85,7 @@ typedef struct rmdi_process_task {
     uint8_t placed;   /* rmdi_placed */
     uint8_t priority; /* 0 is the lowest */
     bool told;        /* to stop, by somebody */
+    bool recorded;    /* that it was given to a worker: its answer will be */
     /* written before the end, then constant: */
     uint8_t outcome;
     bool failed;           /* it is in `overlooked` */

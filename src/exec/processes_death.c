@@ -5,6 +5,7 @@
  * task is told: so by then nothing of it is there. What it had not begun goes back to the queue.
  * When workers die again and again, and nothing is done between, the pool halts. */
 #include "base/error.h"
+#include "base/recorder.h"
 #include "exec/guard.h"
 #include "exec/processes.h"
 #include "port/clock.h"
@@ -48,6 +49,7 @@ bool rmdi_processes_count_death(rmdi_processes *pool, const char *cause)
     }
     if (++pool->deaths >= RMDI_HALT_DEATHS && !pool->halted) {
         pool->halted = true;
+        rmdi_record(RMDI_RECORD_HALT, pool->kept.pool.number, pool->deaths);
         snprintf(pool->halt_cause, sizeof pool->halt_cause,
                  "%u workers died within 10 s, with no task done between: %s", pool->deaths, cause);
         end_all_queued(pool, &ended);
@@ -161,6 +163,7 @@ void rmdi_process_ended(rmdi_process *process, const rmdi_child_end *how)
     rmdi_processes *pool = process->pool;
     rmdi_link ended;
     rmdi_list_init(&ended);
+    rmdi_record(RMDI_RECORD_PROCESS_END, process->index + 1, (uint64_t)process->pid);
     process->how_is_known = how != NULL;
     if (how)
         process->how = *how;

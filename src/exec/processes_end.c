@@ -2,6 +2,7 @@
 /* Answers, and the ends of tasks. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/recorder.h"
 #include "exec/census.h"
 #include "exec/failure.h"
 #include "exec/processes.h"
@@ -23,6 +24,8 @@ void rmdi_process_task_end(rmdi_process_task *task, rmd_outcome outcome, int err
                            const char *detail, rmdi_link *ended)
 {
     rmdi_processes *pool = task->pool;
+    if (outcome != RMD_OUTCOME_OK)
+        rmdi_record(RMDI_RECORD_TASK_FAILED, task->future.id, outcome);
     task->placed = RMDI_PLACED_ENDED;
     task->outcome = (uint8_t)outcome;
     task->error = error;
@@ -66,6 +69,7 @@ void rmdi_process_task_fail(rmdi_process_task *task, rmd_outcome outcome, int er
 {
     if (may_try_again(task, outcome)) {
         task->limits->run_due_ns = INT64_MAX;
+        rmdi_record(RMDI_RECORD_RETRY, task->future.id, task->attempts + 1);
         rmdi_processes_requeue(task);
         rmdi_process_task_arm(task);
     } else {
@@ -123,6 +127,8 @@ void rmdi_process_collect(rmdi_process *process, rmdi_link *ended)
     while (process->share && !process->damaged &&
            (more = rmdi_ring_next(&process->ring, &answer)) == 1) {
         rmdi_process_task *task = process->tasks[answer.slot];
+        if (task->recorded)
+            rmdi_record(RMDI_RECORD_ANSWER, task->future.id, process->index + 1);
         rmdi_process_forget(task);
         if (process->stop_task == task) {
             process->stop_task = NULL; /* it was faster */

@@ -2,6 +2,7 @@
 /* The keeper of a processes pool: one thread with a loop, which sees to all that nobody else does.
  */
 #include "base/error.h"
+#include "base/recorder.h"
 #include "exec/failure.h"
 #include "exec/processes.h"
 #include "port/clock.h"
@@ -65,6 +66,7 @@ static void at_limit(rmdi_process_task *task, int64_t now, rmdi_link *ended)
     bool total = own->total_due_ns <= now;
     bool is_new = task->attempts == (task->placed == RMDI_PLACED_RING);
     if ((total || (is_new && own->queue_due_ns <= now)) && rmdi_process_task_take(task)) {
+        rmdi_record(RMDI_RECORD_TIME_LIMIT, task->future.id, 0);
         rmdi_process_task_end(task, RMD_OUTCOME_TIMEOUT, RMD_ETIMEDOUT,
                               total ? rmdi_late_in_all : rmdi_late_in_queue, ended);
         rmdi_processes_go_on(task->pool); /* its place is free */
@@ -72,6 +74,7 @@ static void at_limit(rmdi_process_task *task, int64_t now, rmdi_link *ended)
     }
     if (rmdi_process_task_runs(task, &begun_ns) && (total || own->run_due_ns <= now)) {
         rmdi_timers_disarm(&task->pool->timers, &own->timer);
+        rmdi_record(RMDI_RECORD_TIME_LIMIT, task->future.id, 0);
         rmdi_process_stop(task->process, task, RMD_OUTCOME_TIMEOUT);
         return;
     }

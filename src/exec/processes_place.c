@@ -6,6 +6,7 @@
  * awake for that. What waits in a ring is not bound to it: as long as it has not begun it is taken
  * back for a worker that has nothing to do, for a task of higher priority, or when the worker dies
  * or is to be ended. */
+#include "base/recorder.h"
 #include "exec/processes.h"
 
 enum { LOOKED_AT = 8 }; /* workers that are looked at for a place behind others */
@@ -76,6 +77,8 @@ void rmdi_process_forget(rmdi_process_task *task)
 
 static void take_back(rmdi_process_task *task)
 {
+    if (task->recorded)
+        rmdi_record(RMDI_RECORD_TAKE_BACK, task->future.id, task->process->index + 1);
     rmdi_process_forget(task);
     task->attempts--;
 }
@@ -194,6 +197,7 @@ static bool put(rmdi_process *process, rmdi_process_task *task)
     task->placed = RMDI_PLACED_RING;
     task->attempts++;
     rmdi_process_settle(process);
+    task->recorded = rmdi_record_often(RMDI_RECORD_GIVE, task->future.id, process->index + 1);
     rmdi_ring_wake(&process->ring);
     return true;
 }

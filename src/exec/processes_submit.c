@@ -2,6 +2,7 @@
 /* How a task comes into a processes pool. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/recorder.h"
 #include "exec/function.h"
 #include "exec/processes.h"
 #include "port/clock.h"
@@ -222,6 +223,7 @@ static int submit(rmdi_processes *pool, rmdi_process_task *task, const rmd_task_
     if (err == 0) {
         if (options->group)
             rmdi_group_enter(options->group, &task->future);
+        rmdi_record_often(RMDI_RECORD_SUBMIT, task->future.id, 0);
         rmdi_processes_enqueue(pool, task);
         if (task->limits) {
             rmdi_process_task_arm(task);

@@ -2,6 +2,7 @@
 /* The owner's side of the template process; on the keeper's thread. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/recorder.h"
 #include "config.h"
 #include "exec/attempt_id.h"
 #include "exec/carried.h"
@@ -158,6 +159,7 @@ static int spawn(rmdi_processes *pool, int socket, int null)
     if (err)
         return explain(pool, err);
     pool->template_pid = child.pid;
+    rmdi_record(RMDI_RECORD_TEMPLATE_BEGIN, pool->kept.pool.number, (uint64_t)child.pid);
     rmdi_fd_close(&child.pidfd);
     rmdi_guard_set_group(pool->template_slot, child.pid);
     return 0;
@@ -218,6 +220,7 @@ void rmdi_template_stop(rmdi_processes *pool)
     if (!pool->template_pid)
         return;
     bool ended;
+    rmdi_record(RMDI_RECORD_TEMPLATE_END, pool->kept.pool.number, (uint64_t)pool->template_pid);
     if (rmdi_child_peek(pool->template_pid, &ended) == 0 && !ended)
         kill(pool->template_pid, SIGKILL); /* ours and not reaped, so the number is its own */
     rmdi_child_bury(pool->template_pid);

@@ -8,6 +8,7 @@
  * its number and its group's are its own, and may be signalled. By then nothing of it is left. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/recorder.h"
 #include "exec/failure.h"
 #include "exec/guard.h"
 #include "exec/processes.h"
@@ -180,6 +181,7 @@ void rmdi_process_forked(rmdi_process *process, pid_t pid, int pidfd)
     process->step = 0;
     process->how_is_known = false;
     rmdi_guard_set_group(process->guard_slot, pid);
+    rmdi_record(RMDI_RECORD_PROCESS_FORK, process->index + 1, (uint64_t)pid);
     rmdi_lock_enter(&pool->kept.lock);
     process->pid = pid;
     process->state = RMDI_PROCESS_STARTING;
@@ -199,6 +201,7 @@ static void note_ready(rmdi_process *process)
 {
     rmdi_processes *pool = process->pool;
     process->state = RMDI_PROCESS_READY;
+    rmdi_record(RMDI_RECORD_PROCESS_READY, process->index + 1, (uint64_t)process->pid);
     pool->ready += !pool->opened;
     rmdi_process_settle(process);
     rmdi_processes_go_on(pool);
@@ -282,6 +285,7 @@ void rmdi_process_look(rmdi_process *process)
 
 void rmdi_process_signal(const rmdi_process *process, int signal)
 {
+    rmdi_record(RMDI_RECORD_PROCESS_SIGNAL, process->index + 1, (uint64_t)signal);
     if (process->ours_to_reap) {
         kill(-process->pid, signal);
         if (getpgid(process->pid) != process->pid) /* a task has made it go to another one */

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/recorder.h"
 #include "exec/attempt_id.h"
 #include "exec/census.h"
 #include "exec/environment.h"
@@ -257,6 +258,8 @@ static int programs_exec(rmd_pool *base, rmd_future **future, const rmd_command 
     /* Into its group before the lock is released: the keeper might end it at once. */
     if (err == 0 && command->group)
         rmdi_group_enter(command->group, &task->future);
+    if (err == 0)
+        rmdi_record(RMDI_RECORD_SUBMIT, task->future.id, 0);
     if (err == 0)
         rmdi_kept_kick(&pool->kept);
     rmdi_lock_release(&pool->kept.lock);

@@ -4,8 +4,21 @@
 #include "exec/guard_table.h"
 #include "exec/template_setup.h"
 
+#include <remuda/recorder.h>
 #include <remuda/start.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* For workers, too: they are forked from the template, which comes here. */
+static int record_as_told(void)
+{
+    rmd_recorder_options options = { .size = sizeof options, .signal = SIGUSR2, .crash = true };
+    options.path = getenv("REMUDA_RECORD");
+    if (!options.path || !*options.path || strcmp(options.path, "off") == 0)
+        return 0;
+    return rmd_recorder_on(&options);
+}
 
 int rmd_start(int *argc, char ***argv)
 {
@@ -13,7 +26,8 @@ int rmd_start(int *argc, char ***argv)
         rmdi_guard_process();
     rmdi_carrier_add(&rmdi_foreign_carrier);
     rmdi_guard_use_self(); /* also for pools that workers open */
+    int err = record_as_told();
     if (*argc > 0 && strcmp((*argv)[0], RMDI_TEMPLATE_NAME) == 0)
         rmdi_template_process();
-    return 0;
+    return err;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Many tasks at once: a batch at a time is made, from one model, and put into the queue. */
 #include "base/error.h"
+#include "base/recorder.h"
 #include "exec/threads_submit.h"
 
 #include <string.h>
@@ -64,6 +65,7 @@ static void put(batch *b, uint32_t n)
     rmdi_thread_task *const *tasks = b->tasks + b->queued;
     for (uint32_t i = 0; i < n; i++)
         tasks[i]->future.id = id + i;
+    rmdi_record_often(RMDI_RECORD_SUBMIT_MANY, id, n);
     rmdi_queue_append(b->pool, tasks, n, b->plan->options);
 }
 

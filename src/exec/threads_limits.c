@@ -7,6 +7,7 @@
  * finds the task there, and not ended by others. `over` keeps a due from being set after that. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/recorder.h"
 #include "exec/failure.h"
 #include "exec/threads.h"
 #include "port/clock.h"
@@ -47,6 +48,7 @@ static void on_due(rmdi_due *due)
     rmdi_lock_release(&l->lock);
     /* First: once it is claimed, whoever takes it out of a queue drops what may be the last one. */
     rmdi_future_hold(&task->future);
+    rmdi_record(RMDI_RECORD_TIME_LIMIT, task->future.id, 0);
     if (rmdi_future_claim(&task->future, true)) {
         rmdi_task_unqueue(task);
         rmdi_task_end_unstarted(task, RMD_OUTCOME_TIMEOUT, RMD_ETIMEDOUT,

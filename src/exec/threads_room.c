@@ -10,6 +10,7 @@
  * Inside a task nobody waits for room, which might never come: the task is run at once, in place,
  * on top of the one that submits it. */
 #include "base/error.h"
+#include "base/recorder.h"
 #include "exec/threads_submit.h"
 #include "port/thread.h"
 
@@ -126,7 +127,9 @@ static int sleep_for_place(rmdi_threads *pool, rmd_deadline deadline)
     rmdi_wait_list_add(&pool->place, &wait, &waiter, 0);
     rmdi_wait_list_leave(&pool->place);
     rmd_fence(RMD_SEQ_CST); /* with that in rmdi_threads_tell_room() */
+    rmdi_record(RMDI_RECORD_FULL, 0, pool->queue_max);
     int err = must_wait(pool) ? rmdi_waiter_sleep(&waiter, deadline) : 0;
+    rmdi_record(RMDI_RECORD_ROOM, 0, 0);
     rmdi_wait_list_remove(&pool->place, &wait);
     return err < 0 ? err : 0;
 }

@@ -26,6 +26,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/fence.h"
+#include "base/recorder.h"
 #include "exec/call.h"
 #include "exec/failure.h"
 #include "exec/then.h"
@@ -206,6 +207,14 @@ static bool may_try_again(rmdi_thread_task *task)
     return !told || rmdi_future_renew(&task->future, reset_token);
 }
 
+static bool tries_again(rmdi_thread_task *task)
+{
+    bool again = may_try_again(task);
+    if (again)
+        rmdi_record(RMDI_RECORD_RETRY, task->future.id, task->attempt + 1);
+    return again;
+}
+
 /* One attempt: the code of the body. The detail is that of the body, and of nothing before. */
 static int attempt(rmdi_thread_task *task, rmdi_frame *frame, const rmd_value **value)
 {
@@ -231,7 +240,7 @@ static int attempts(rmdi_thread_task *task, rmdi_self *self, rmdi_frame *frame,
         if (frame->added)
             rmdi_buffer_clear(frame->added); /* what failed has added nothing */
         code = attempt(task, frame, value);
-    } while (code < 0 && may_try_again(task));
+    } while (code < 0 && tries_again(task));
     return code;
 }
 
@@ -319,6 +328,7 @@ static void end(rmdi_thread_task *task, rmd_outcome outcome, int error, rmdi_wor
     bool round = rmdi_future_end(future, outcome, error);
     if (round && on_top && worker) {
         rmdi_worker_flush(worker);
+        rmdi_record_often(RMDI_RECORD_CALLBACK, future->id, 0);
         rmdi_future_call_back(future);
         if (!rmdi_process_is(pool->pool.process))
             return; /* a callback has forked */
@@ -365,6 +375,12 @@ static const rmd_binding *bindings_of(const rmdi_thread_task *task)
     return task->cold && task->context ? task->context->innermost : NULL;
 }
 
+/* How many tasks have begun there; what grows like that on a thread that is no worker. */
+static uint64_t begun_on(const rmdi_worker *worker, const rmdi_thread_task *task)
+{
+    return worker ? rmd_atomic_load(&worker->tally.begun, RMD_RELAXED) : task->future.id;
+}
+
 bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top)
 {
     rmdi_threads *pool = task->pool;
@@ -387,6 +403,7 @@ bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top)
     const rmd_binding *bound = self->context;
     self->context = bindings_of(task);
     heed(task, &frame);
+    bool recorded = rmdi_record_task_begin(task->future.id, begun_on(worker, task));
     int code = task->adds ? attempts_adding(task, self, &frame, &value)
                           : attempts(task, self, &frame, &value);
     self->context = bound;
@@ -395,6 +412,8 @@ bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top)
     if (!rmdi_process_is(pool->pool.process))
         return false;
     rmd_outcome outcome = outcome_of(task, &code);
+    rmdi_record_task_end(task->future.id, frame.outer ? frame.outer->future->id : 0, recorded,
+                         outcome, outcome != RMD_OUTCOME_OK);
     leave_frame(pool, worker, &visit, before);
     conclude(task, &frame, value, outcome);
     end(task, outcome, code, worker, on_top);
@@ -406,6 +425,7 @@ void rmdi_task_end_unstarted(rmdi_thread_task *task, rmd_outcome outcome, int er
 {
     rmdi_worker *worker = rmdi_worker_here(task->pool);
     RMDI_TALLY(task->pool, worker, begun, 1);
+    rmdi_record(RMDI_RECORD_TASK_FAILED, task->future.id, outcome);
     if (rmdi_task_limits(task))
         rmdi_limits_end(task);
     task->cold = true;
@@ -462,6 +482,7 @@ bool rmdi_threads_run_callbacks(rmdi_threads *pool, rmdi_worker *worker)
     if (!call)
         return false;
     rmdi_worker_flush(worker);
+    rmdi_record_often(RMDI_RECORD_CALLBACK, call->future->id, 0);
     rmdi_future_call_back(call->future);
     rmdi_future_drop(call->future);
     rmdi_free(call);

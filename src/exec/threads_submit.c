@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/recorder.h"
 #include "exec/call.h"
 #include "exec/failure.h"
 
@@ -182,14 +183,18 @@ void rmdi_queue_append(rmdi_threads *pool, rmdi_thread_task *const *tasks, size_
 static int try_plain(rmdi_threads *pool, const rmdi_plan *plan, rmdi_thread_task **task)
 {
     uint32_t n = 1;
+    uint64_t id = 0;
     rmdi_queue_enter(pool, plan->options);
     int err = rmdi_room_is_plenty(pool) ? 0 : rmdi_room_look(pool, false, plan->options, &n);
     *task = err == 0 ? rmdi_task_from_kept(pool) : NULL;
     if (*task) {
-        rmdi_task_fill(pool, *task, rmdi_threads_draw(&pool->stock, 1), plan, 0);
+        id = rmdi_threads_draw(&pool->stock, 1);
+        rmdi_task_fill(pool, *task, id, plan, 0);
         rmdi_queue_append(pool, task, 1, plan->options);
     }
     rmdi_queue_leave(pool, plan->options);
+    if (id) /* without the lock, for which others wait; the task may be gone by now */
+        rmdi_record_often(RMDI_RECORD_SUBMIT, id, 0);
     return err;
 }
 
@@ -236,6 +241,7 @@ static int submit_inside(rmdi_threads *pool, rmdi_worker *worker, const rmdi_pla
     RMDI_TALLY(pool, worker, submitted, 1); /* before those of the group can end it */
     if (plan->options->group)
         rmdi_group_enter(plan->options->group, &task->future);
+    rmdi_record_often(RMDI_RECORD_SUBMIT, task->future.id, 0);
     rmdi_deque_push(&worker->deque, task); /* there is room: we alone push */
     *out = task;
     return 0;
@@ -330,6 +336,7 @@ int rmdi_submit_held(rmdi_threads *pool, const rmdi_plan *plan, bool always, rmd
     if (!task)
         return rmdi_fail_memory();
     rmdi_future_hold(&task->future);
+    rmdi_record_often(RMDI_RECORD_SUBMIT, task->future.id, 0);
     int err = plan->limited ? rmdi_limits_open(task, &options->limits) : 0;
     if (err == 0 && options->group)
         rmdi_group_enter(options->group, &task->future);

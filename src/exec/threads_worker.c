@@ -21,6 +21,7 @@
  * (rmdi_threads_tell). Both are sequentially consistent: one of the two sees the other. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/recorder.h"
 #include "exec/template_setup.h"
 #include "exec/threads.h"
 #include "port/cpu.h"
@@ -85,6 +86,8 @@ static rmdi_thread_task *take_some(rmdi_worker *worker, unsigned priority, unsig
     prefetch(worker, links, n);
     if (n)
         rmdi_threads_tell_room(pool);
+    if (n && !first_too) /* which is ours alone; others may be gone already */
+        rmdi_record_often(RMDI_RECORD_TAKE, of_link(links[0])->future.id, n);
     return n && !first_too ? of_link(links[0]) : NULL;
 }
 
@@ -135,6 +138,7 @@ static rmdi_thread_task *steal(rmdi_worker *worker)
         rmdi_thread_task *task = steal_from(victim);
         if (task) {
             RMDI_TALLY(pool, worker, stolen, 1);
+            rmdi_record_often(RMDI_RECORD_STEAL, task->future.id, victim->index + 1);
             if (pool->is_small)
                 rmdi_threads_tell_room(pool);
             return task;
@@ -230,6 +234,7 @@ static bool open_spare(rmdi_threads *pool)
         return false;
     }
     set_active(pool, active + 1);
+    rmdi_record(RMDI_RECORD_SPARE, 0, active + 1);
     return true;
 }
 
@@ -241,6 +246,13 @@ void rmdi_crew_fill(rmdi_threads *pool)
     rmdi_lock_release(&pool->crew);
 }
 
+/* The task on top there, which is the calling thread; 0: none, it is in a callback. */
+static uint64_t running_on(const rmdi_worker *worker)
+{
+    const rmdi_frame *top = rmd_atomic_load(&worker->top, RMD_RELAXED); /* our own */
+    return top ? top->future->id : 0;
+}
+
 void rmdi_worker_block(rmdi_worker *worker)
 {
     rmdi_threads *pool = worker->pool;
@@ -249,6 +261,7 @@ void rmdi_worker_block(rmdi_worker *worker)
     if (worker->blocks++)
         return;
     rmdi_worker_flush(worker);
+    rmdi_record(RMDI_RECORD_BLOCK, running_on(worker), 0);
     rmdi_lock_enter(&pool->crew);
     pool->blocked++;
     set_active(pool, rmd_atomic_load(&pool->active, RMD_RELAXED) - 1);
@@ -282,6 +295,7 @@ void rmdi_worker_unblock(rmdi_worker *worker)
     pool->blocked--;
     set_active(pool, rmd_atomic_load(&pool->active, RMD_RELAXED) + 1);
     rmdi_lock_release(&pool->crew);
+    rmdi_record(RMDI_RECORD_UNBLOCK, running_on(worker), 0);
 }
 
 /* Goes to the bench until it is wanted again. With the lock held, which is released. */
@@ -297,7 +311,9 @@ static void sit(rmdi_threads *pool)
     rmdi_wait_list_leave(&pool->benched);
     rmdi_lock_release(&pool->crew);
     rmdi_threads_tell(pool); /* what is in our deque is for others now */
+    rmdi_record(RMDI_RECORD_BENCH, 0, 0);
     (void)rmdi_waiter_sleep(&waiter, RMD_FOREVER);
+    rmdi_record(RMDI_RECORD_UNBENCH, 0, 0);
     rmdi_wait_list_remove(&pool->benched, &wait);
 }
 
@@ -390,7 +406,9 @@ static bool work_once(rmdi_worker *worker, bool *searching)
         return false;
     }
     RMDI_TALLY(pool, worker, parked, 1);
+    rmdi_record(RMDI_RECORD_PARK, 0, 0);
     rmdi_idle_sleep(&pool->idle, *searching, find_none, pool);
+    rmdi_record(RMDI_RECORD_UNPARK, 0, 0);
     *searching = true;
     return true;
 }
@@ -424,6 +442,8 @@ void rmdi_worker_main(void *arg)
     rmdi_threads *pool = worker->pool;
     bool searching = false;
     rmdi_self_set_worker(worker);
+    rmdi_recorder_name(worker->name);
+    rmdi_record(RMDI_RECORD_WORKER_BEGIN, 0, worker->index + 1);
     if (begin(worker)) {
         while (work_once(worker, &searching))
             ;
@@ -435,6 +455,7 @@ void rmdi_worker_main(void *arg)
     }
     rmdi_values_end(rmdi_self_now());
     rmdi_self_set_worker(NULL);
+    rmdi_record(RMDI_RECORD_WORKER_END, 0, worker->index + 1);
     rmdi_worker_give_spares(worker);
 }
 

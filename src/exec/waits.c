@@ -34,6 +34,7 @@
 #include "exec/waits.h"
 
 #include "base/error.h"
+#include "base/recorder.h"
 #include "exec/completions.h"
 #include "exec/future_wait.h"
 #include "exec/worker.h"
@@ -275,6 +276,7 @@ static int refuse(const search *s)
     char text[RMDI_ERROR_DETAIL_MAX];
     rmd_future *self = s->from->top->future;
     size_t at = add_task(text, 0, "", self);
+    rmdi_record(RMDI_RECORD_CIRCLE, self->id, 0);
     if (s->len == 1 && s->path[0] == self)
         return rmdi_fail(RMD_EDEADLK, "%s waits for itself", text);
     const char *between = " waits for ";

@@ -2,6 +2,7 @@
 /* A worker process: takes tasks out of its ring, runs them, and puts their answers there. It is
  * forked from the template, and has one thread, unless what it runs starts others. */
 #include "base/error.h"
+#include "base/recorder.h"
 #include "exec/call.h"
 #include "exec/foreign.h"
 #include "exec/frame.h"
@@ -112,6 +113,7 @@ static void take_over(const rmdi_worker_birth *birth)
     rmdi_future_init(&me.future, &task_ops, 0, 2, 0);
     snprintf(me.name, sizeof me.name, "%s-%u", me.setup->pool, birth->index + 1);
     prctl(PR_SET_NAME, me.name);
+    rmdi_recorder_name(me.name);
 }
 
 static void limit_memory(uint64_t bytes)
@@ -150,9 +152,12 @@ static int call(const rmdi_ring_slot *slot, const char *function, rmd_bytes argu
         return rmdi_fail(RMD_ENOENT, "the worker has no function \"%s\"", function);
     self->frame = &frame;
     self->stop = &frame.stop;
-    int err = rmdi_call_run(found, arguments, slot->id, slot->attempt, &frame.stop, &me.result,
+    uint64_t id = slot->id; /* the slot is in memory that a task may write to */
+    bool recorded = rmdi_record_task_begin(id, me.tasks + 1);
+    int err = rmdi_call_run(found, arguments, id, slot->attempt, &frame.stop, &me.result,
                             slot->adds ? &me.added : NULL);
     end_if_copy();
+    rmdi_record_task_end(id, 0, recorded, err < 0 ? RMD_OUTCOME_FAILED : RMD_OUTCOME_OK, err < 0);
     self->frame = NULL;
     self->stop = NULL;
     return err;

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/park.h"
+#include "base/recorder.h"
 #include "port/forked.h"
 #include "sync/local_value.h"
 
@@ -59,6 +60,7 @@ static void *run_public(void *arg)
     rmdi_self *self = rmdi_self_now();
     self->stop = &thread->stop;
     self->thread = thread;
+    rmdi_recorder_name(thread->name);
     thread->fn(thread->arg);
     rmdi_values_end(self); /* before `ended`: who joins it sees what their destructors did */
     self->stop = NULL;
