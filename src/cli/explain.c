@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* `remuda explain`: why the tasks of a journal ended as they did. */
+/* `remuda explain`: why the tasks of a journal ended as they did; what a flight record shows. */
 #include "job/explain.h"
 #include "base/alloc.h"
 #include "base/error.h"
 #include "cli/verb.h"
+#include "job/flight.h"
 #include "job/json.h"
 #include "job/liveness.h"
 #include "port/clock.h"
@@ -17,12 +18,13 @@
 
 /* Texts are collected so far and written between two looks at the journal: whoever reads them may
  * take his time, and a run's log would grow meanwhile. */
-enum { CHUNK = 1024 * 1024, CHUNK_IS_FULL = 1 };
+enum { CHUNK = 1024 * 1024, CHUNK_IS_FULL = 1, LAST_DEFAULT = 5, LAST_MAX = 1000000 };
 
 typedef struct explanation {
     rmd_journal *journal;
     const char *path;
     bool failed, json, help;
+    int64_t last; /* events of each thread; -1: not said */
     uint64_t *seqs;
     size_t seqs_len;
     rmdi_explain_run *runs;
@@ -35,12 +37,16 @@ typedef struct explanation {
 } explanation;
 
 static const char usage[] =
-    "usage: remuda explain [--json] JOURNAL [SEQ... | --failed]\n\n"
+    "usage: remuda explain [--json] JOURNAL [SEQ... | --failed]\n"
+    "       remuda explain [--json] [--last N] RECORD\n\n"
     "Tells from a journal (remuda run --journal) how a job went; with SEQ, the number of an "
     "input,\n"
-    "why that task ended as it did.\n\n"
+    "why that task ended as it did. From a flight record (remuda run --record, REMUDA_RECORD,\n"
+    "rmd_recorder_on) it tells what the workers did, and at a crash which thread it was, and "
+    "which task.\n\n"
     "  --failed    every task that failed, ran out of time, was cancelled or lost\n"
-    "  --json      a JSON object for each task, in a line\n"
+    "  --last N    so many of the last events of each thread (5)\n"
+    "  --json      a JSON object for each task, in a line; one for a flight record\n"
     "  -h, --help  this text\n";
 
 /* ---- arguments ---- */
@@ -53,6 +59,16 @@ static int add_seq(explanation *e, const char *word)
     if (errno || *end || seq == 0 || word[0] == '-')
         return rmdi_fail(RMD_EINVAL, "\"%s\" is no number of an input, from 1", word);
     e->seqs[e->seqs_len++] = seq;
+    return 0;
+}
+
+static int read_last(explanation *e, const char *word)
+{
+    char *end;
+    errno = 0;
+    e->last = word ? strtoll(word, &end, 10) : -1;
+    if (!word || errno || *end || end == word || e->last < 0 || e->last > LAST_MAX)
+        return rmdi_fail(RMD_EINVAL, "--last takes a number of events, up to %d", LAST_MAX);
     return 0;
 }
 
@@ -79,10 +95,11 @@ static int read_arguments(explanation *e, int argc, char **argv)
     e->seqs = rmdi_alloc((size_t)argc * sizeof *e->seqs);
     if (!e->seqs)
         return rmdi_fail_memory();
+    e->last = -1;
     for (int i = 1; i < argc && err == 0; i++)
-        err = read_word(e, argv[i]);
+        err = strcmp(argv[i], "--last") == 0 ? read_last(e, argv[++i]) : read_word(e, argv[i]);
     if (err == 0 && !e->help && !e->path)
-        err = rmdi_fail(RMD_EINVAL, "which journal? remuda explain JOURNAL [SEQ...]");
+        err = rmdi_fail(RMD_EINVAL, "which journal or flight record? remuda explain FILE");
     if (err == 0 && e->failed && e->seqs_len)
         err = rmdi_fail(RMD_EINVAL, "--failed and numbers exclude one another");
     return err;
@@ -225,8 +242,43 @@ static int tell(explanation *e)
     return err;
 }
 
+/* ---- flight records ---- */
+
+static int add_flight(explanation *e, const rmdi_flight *flight)
+{
+    unsigned last = e->last < 0 ? LAST_DEFAULT : (unsigned)e->last;
+    if (!e->json)
+        return rmdi_flight_tell(flight, last, &e->text);
+    json_t *object = rmdi_flight_json(flight, last);
+    char *line = object ? json_dumps(object, RMDI_JSON_LINE) : NULL;
+    int err = line ? rmdi_buffer_add_format(&e->text, "%s\n", line) : rmdi_fail_memory();
+    rmdi_json_free(line);
+    json_decref(object);
+    return err;
+}
+
+static int explain_flight(explanation *e)
+{
+    rmdi_flight flight;
+    if (e->failed || e->seqs_len)
+        return rmdi_fail(RMD_EINVAL, "%s is a flight record: it has no numbers of inputs", e->path);
+    int err = rmdi_flight_read(&flight, e->path);
+    if (err == 0)
+        err = rmdi_flight_sum(&flight);
+    if (err == 0)
+        err = add_flight(e, &flight);
+    rmdi_flight_free(&flight);
+    return err < 0 ? err : write_text(e);
+}
+
+/* ---- the verb ---- */
+
 static int explain(explanation *e)
 {
+    if (rmdi_flight_is_one(e->path))
+        return explain_flight(e);
+    if (e->last >= 0)
+        return rmdi_fail(RMD_EINVAL, "--last is for flight records, and %s is none", e->path);
     e->now_ns = rmdi_clock_realtime_ns();
     int err = rmd_journal_open(&e->journal, e->path);
     if (err == 0)

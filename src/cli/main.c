@@ -19,7 +19,7 @@ typedef struct verb {
 
 static const verb verbs[] = {
     { "run", rmdi_verb_run, "run a command over many inputs on a pool of workers" },
-    { "explain", rmdi_verb_explain, "tell from a journal why tasks ended as they did" },
+    { "explain", rmdi_verb_explain, "tell from a journal or a flight record what became of tasks" },
     { "watch", rmdi_verb_watch, "follow a run from another terminal, through its journal" },
 };
 
@@ -74,7 +74,8 @@ int main(int argc, char **argv)
         output[32 * 1024]; /* with less, writing help could fail before end_output() looks */
     setvbuf(stdout, output, _IOFBF, sizeof output);
     fill_standard_descriptors();
-    rmd_start(&argc, &argv);
+    if (rmd_start(&argc, &argv) < 0)
+        return rmdi_complain("", "REMUDA_RECORD: %s", rmd_error_detail());
     const char *name = argc > 1 ? argv[1] : "--help";
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (strcmp(name, verbs[i].name) == 0)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <remuda/recorder.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -203,6 +204,22 @@ static int make_directories(const char *path)
     return 0;
 }
 
+/* --record. Of a crash nobody can be told that it could not be written, of the end somebody can. */
+static int begin_record(const char *path)
+{
+    rmd_recorder_options options = {
+        .size = sizeof options, .path = path, .signal = SIGUSR2, .crash = true
+    };
+    return path ? rmd_recorder_on(&options) : 0;
+}
+
+static int end_record(const char *path, int status)
+{
+    if (path && rmd_recorder_save(NULL, RMD_RECORDER_AUTO) < 0)
+        return rmdi_complain("run", "--record: %s", rmd_error_detail());
+    return status;
+}
+
 static int run_on_loop(session *s, const rmdi_cli_run *cli)
 {
     int err = cli->run.dir && !cli->run.dry_run ? make_directories(cli->run.dir) : 0;
@@ -242,8 +259,10 @@ int rmdi_verb_run(int argc, char **argv)
     cli.run.census |= isatty(2) && !cli.run.quiet;
     if (err < 0)
         status = rmdi_complain("run", "%s", rmd_error_detail());
+    else if (!cli.help && begin_record(cli.record) < 0)
+        status = rmdi_complain("run", "--record: %s", rmd_error_detail());
     else if (!cli.help)
-        status = run_on_loop(&s, &cli);
+        status = end_record(cli.record, run_on_loop(&s, &cli));
     rmd_loop_free(s.loop);
     rmdi_cli_run_free(&cli);
     return status;

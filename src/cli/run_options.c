@@ -265,6 +265,12 @@ static int set_events(rmdi_cli_run *cli, const char *value)
     return 0;
 }
 
+static int set_record(rmdi_cli_run *cli, const char *value)
+{
+    cli->record = value;
+    return 0;
+}
+
 static int set_pipe(rmdi_cli_run *cli, const char *value)
 {
     (void)value;
@@ -383,6 +389,8 @@ static const option_row rows[] = {
       .help = "tell everything that happens, a JSON object a line" },
     { "report", 0, "FILE", add_report,
       .help = "draw the run as a page, FILE.html, or a picture, FILE.svg" },
+    { "record", 0, "FILE", set_record,
+      .help = "write a flight record at the end, at a crash, and on SIGUSR2" },
     { "pipe|spreadstdin", 0, NULL, set_pipe, .help = "give each task a block of standard input" },
     { "block|block-size|blocksize", 0, "SIZE", set_block, .help = "size of a block (1M)" },
     { "recstart", 0, "STR", set_recstart, .help = "records begin with STR" },

@@ -26,6 +26,7 @@ typedef struct rmdi_cli_run {
     bool tag_wanted;
     unsigned outputs_seen;
     rmdi_words environment, reports;
+    const char *record; /* flight record; NULL: none */
     rmdi_buffer command_line;
     bool help;
 } rmdi_cli_run;
