@@ -41,7 +41,7 @@ static int64_t peak_kib(void)
 static int sink(void *ctx, rmd_future *future, uint64_t index)
 {
     numbers *n = ctx;
-    int64_t value;
+    int64_t value = 0;
     (void)index;
     int err = rmd_future_get(future, &value);
     n->sum += value;
