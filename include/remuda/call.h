@@ -62,7 +62,7 @@ RMD_API int rmd_call_return_value(rmd_call *call, rmd_value value);
  * it is tried again nothing is there twice. Returns 0, or an error, with nothing added: RMD_ENOTSUP
  * (this task is none of a map), RMD_ENOENT (no such function), RMD_EINVAL (arguments that cannot be
  * encoded), RMD_E2BIG (result, and what is added, have more than 16 MiB in all), RMD_ENOMEM. */
-RMD_API int rmd_call_add(rmd_call *call, const char *function, rmd_args args);
+RMD_API int rmd_call_add(rmd_call *call, const char *function, rmd_args args) RMD_NODISCARD;
 
 /* Says why it fails, and returns code for the body to return. code is negative, else RMD_EINVAL is
  * taken for it. */

@@ -21,8 +21,8 @@
  *
  * Producer and sink run on the calling thread, one call at a time, so they need no locks of their
  * own; a producer that takes its time gets a thread of its own (producer_thread), and holds up
- * nobody. At most `window` tasks are under way: a producer without an end uses no more memory than
- * that. It may be called inside a task. */
+ * nobody: then what both use needs a lock. At most `window` tasks are under way: a producer without
+ * an end uses no more memory than that. It may be called inside a task. */
 #ifndef REMUDA_MAP_H
 #define REMUDA_MAP_H
 
@@ -90,7 +90,8 @@ typedef struct rmd_map_account {
     uint64_t given;    /* that have been through the sink (or past it, when it has failed) */
     uint64_t waiting;  /* that tasks have added, and that wait for room in the window */
     uint64_t dropped;  /* the same, and will not be submitted: the map has ended early */
-    uint64_t bytes;    /* of those under way, as window_bytes counts them */
+    uint64_t bytes;    /* of those under way, as window_bytes counts them; without that, what
+                        * rmd_map_bytes() has said */
     bool produced;     /* the producer has come to its end */
 } rmd_map_account;
 
@@ -141,7 +142,8 @@ typedef struct rmd_map_options {
  *
  * RMD_EDEADLK where nobody could wait for the tasks, as in a callback of their pool: they are
  * cancelled, and not waited for. RMD_EFORKED in a child that producer or sink have forked, with
- * nothing touched there. Blocks. */
+ * nothing touched there. (A child that `next` forks on a producer's thread has no other thread: it
+ * must not return from there, but _exit().) Blocks. */
 RMD_API int rmd_map(rmd_pool *pool, const rmd_map_options *options, rmd_deadline deadline)
     RMD_NODISCARD;
 

@@ -29,6 +29,18 @@ static int close_entry(rmdi_buffer *added, size_t before, uint32_t name_len, int
     return 0;
 }
 
+/* So that it is the body that is told, and not who reads it. A value has at least one byte. */
+static int check_values(const rmdi_buffer *added, size_t from)
+{
+    rmdi_document document = { 0 };
+    rmd_bytes encoded = { added->data + from, added->len - from };
+    if (encoded.len <= RMDI_CBOR_ITEMS_MAX)
+        return 0;
+    int err = rmdi_cbor_decode(&document, encoded, NULL, true, NULL, 0);
+    rmdi_document_free(&document);
+    return err;
+}
+
 int rmdi_added_call(rmdi_buffer *added, const char *function, const rmd_args *args)
 {
     const head unknown = { 0 };
@@ -40,6 +52,8 @@ int rmdi_added_call(rmdi_buffer *added, const char *function, const rmd_args *ar
         err = rmdi_fail_memory();
     else
         err = rmdi_call_encode(added, args);
+    if (err == 0)
+        err = check_values(added, before + sizeof unknown + name_len);
     return close_entry(added, before, (uint32_t)name_len, err);
 }
 
@@ -106,6 +120,20 @@ int rmdi_added_arguments(const rmdi_addition *addition, const rmd_value **value,
     if (err < 0)
         rmd_value_free(*value);
     return err < 0 ? refuse() : 0;
+}
+
+int rmdi_added_check(rmd_bytes added)
+{
+    rmdi_addition addition;
+    int got;
+    while ((got = rmdi_added_take(&added, &addition)) == 1) {
+        const rmd_value *value;
+        rmd_args args;
+        if (!addition.function || rmdi_added_arguments(&addition, &value, &args) < 0)
+            return refuse();
+        rmd_value_free(value);
+    }
+    return got;
 }
 
 /* ---- what users see of it ---- */

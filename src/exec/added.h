@@ -22,9 +22,13 @@ typedef struct rmdi_addition {
 } rmdi_addition;
 
 /* Each adds one: 0; RMD_E2BIG when all of them together would have more than 16 MiB; the errors of
- * rmdi_call_encode(); RMD_ENOMEM. On failure there are as many as before. */
+ * rmdi_call_encode(); RMD_E2BIG for more values than a call may have; RMD_ENOMEM. On failure there
+ * are as many as before. */
 int rmdi_added_call(rmdi_buffer *added, const char *function, const rmd_args *args);
 int rmdi_added_submit(rmdi_buffer *added, rmd_task_fn *fn, void *arg);
+
+/* What a worker process says that a task has added: is it that, and no pointer? 0, or RMD_EIO. */
+int rmdi_added_check(rmd_bytes added);
 
 /* Takes the first out of *rest: 1. 0: there is none. RMD_EIO: these are no such bytes. */
 int rmdi_added_take(rmd_bytes *rest, rmdi_addition *addition);

@@ -81,6 +81,22 @@ TEST(all_that_is_added_has_a_limit)
     rmdi_buffer_free(&added);
 }
 
+TEST(of_a_worker_process_only_calls_are_taken)
+{
+    rmdi_buffer added = { 0 };
+    CHECK_EQ(rmdi_added_check(rmdi_buffer_view(&added)), 0);
+    CHECK_EQ(add(&added, "visit", RMD_ARGS("a", 1)), 0);
+    CHECK_EQ(rmdi_added_check(rmdi_buffer_view(&added)), 0);
+    rmd_bytes cut = { added.data, added.len - 1 };
+    CHECK_EQ(rmdi_added_check(cut), RMD_EIO);
+    added.data[added.len - 1] = (char)0xff; /* no value */
+    CHECK_EQ(rmdi_added_check(rmdi_buffer_view(&added)), RMD_EIO);
+    rmdi_buffer_clear(&added);
+    CHECK_EQ(rmdi_added_submit(&added, never, NULL), 0);
+    CHECK_EQ(rmdi_added_check(rmdi_buffer_view(&added)), RMD_EIO);
+    rmdi_buffer_free(&added);
+}
+
 /* Reads all; what it says is of no interest, but it reads nothing else, and ends. */
 static bool read_all(rmd_bytes bytes)
 {

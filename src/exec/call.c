@@ -86,6 +86,8 @@ int rmdi_call_encode(rmdi_buffer *out, const rmd_args *args)
     size_t places = 0;
     if (!args)
         args = &none;
+    if ((args->count && !args->values) || (args->named_count && !args->named))
+        return rmdi_fail(RMD_EINVAL, "arguments are counted, and none were given");
     int err = count_places(args, &places);
     if (err < 0)
         return err;
@@ -199,6 +201,8 @@ int rmd_call_return_value(rmd_call *call, rmd_value value)
 
 int rmd_call_add(rmd_call *call, const char *function, rmd_args args)
 {
+    if (!call)
+        return rmdi_fail(RMD_EINVAL, "add: no call was given");
     const char *name = call->function->name;
     if (!call->added)
         return rmdi_fail(RMD_ENOTSUP, "%s: only a task of a map can add tasks", name);

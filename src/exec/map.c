@@ -11,8 +11,6 @@
 
 enum { WINDOW_MAX = 1 << 24, PROGRESS_MS = 1000 };
 
-static const int64_t ns_in_ms = 1000000;
-
 /* ---- the account ---- */
 
 /* Map entered. Those under way are in the census as they are now. */
@@ -49,7 +47,7 @@ static void tell_progress(rmdi_map *m)
     rmd_map_account account = account_of(m);
     rmdi_map_leave(m);
     m->options->progress(m->options->ctx, &account);
-    m->next_progress_ns = rmdi_clock_monotonic_ns() + progress_ms(m) * ns_in_ms;
+    m->next_progress_ns = rmd_after_ms(progress_ms(m)).ns;
 }
 
 static void tell_if_due(rmdi_map *m)
@@ -89,19 +87,12 @@ static int sink(rmdi_map *m, rmd_future *future, uint64_t index)
     return err < 0 ? err : heed(future);
 }
 
-static int check_process(const rmdi_map *m)
-{
-    if (rmdi_process_is(m->process))
-        return 0;
-    return rmdi_fail(RMD_EFORKED, "the map belongs to the process that began it");
-}
-
 /* Through the sink, and out of the window. */
 static int give(rmdi_map *m, rmdi_map_slot *s)
 {
     rmd_future *future = s->future; /* the slot is constant until it is free */
     int err = sink(m, future, s->index);
-    if (check_process(m) < 0)
+    if (rmdi_map_check_process(m) < 0)
         return RMD_EFORKED;
     rmdi_map_enter(m);
     rmdi_census_add(&m->census, rmd_future_outcome(future));
@@ -190,6 +181,11 @@ static what look(rmdi_map *m, bool *failed)
     bool threaded = m->options->producer_thread;
     what w = OVER;
     rmdi_map_enter(m);
+    if (!m->err && (!m->produced || m->backlog)) { /* else it is about to end by itself */
+        int err = rmdi_map_look_at_time(m);
+        if (err < 0)
+            rmdi_map_fail(m, err);
+    }
     *failed = m->err != 0;
     if (m->err) {
         rmdi_map_drop_backlog(m);
@@ -207,21 +203,13 @@ static what look(rmdi_map *m, bool *failed)
     return w;
 }
 
-static int produce(rmdi_map *m)
-{
-    int err = rmdi_map_look_at_time(m);
-    if (err == 0)
-        rmdi_map_produce(m);
-    return err;
-}
-
 static int step(rmdi_map *m, what w, bool failed)
 {
     int err = 0;
     if (w == SUBMIT_ADDED)
         rmdi_map_submit_added(m);
     else if (w == PRODUCE)
-        err = produce(m);
+        err = rmdi_map_produce(m);
     else
         err = wait(m, failed, w == AWAIT_PRODUCER);
     if (err == 0 || err == RMD_EFORKED || failed)
@@ -249,7 +237,7 @@ static int run(rmdi_map *m)
         err = step(m, w, failed);
         tell_if_due(m);
         if (err == 0)
-            err = check_process(m);
+            err = rmdi_map_check_process(m);
     }
     return err;
 }
@@ -281,7 +269,7 @@ static int begin(rmdi_map *m)
     m->task_options.adds = true;
     m->next_progress_ns = INT64_MAX;
     if (options->progress)
-        m->next_progress_ns = rmdi_clock_monotonic_ns() + progress_ms(m) * ns_in_ms;
+        m->next_progress_ns = rmd_after_ms(progress_ms(m)).ns;
     int err = rmdi_map_window_open(m);
     return err == 0 && options->producer_thread ? rmdi_map_start_producer(m) : err;
 }

@@ -43,6 +43,7 @@ typedef struct rmdi_map_slot {
 /* What one task has added, and what of that was not submitted yet. */
 typedef struct rmdi_map_batch {
     struct rmdi_map_batch *older;
+    size_t size; /* of its memory */
     rmd_bytes rest;
     unsigned char data[];
 } rmdi_map_batch;
@@ -82,10 +83,11 @@ typedef struct rmdi_map {
 
 struct rmd_map_task {
     rmdi_map *map;
-    rmd_future *future; /* NULL: none was given yet */
-    uint64_t bytes;
-    void *ctx;   /* NULL: the map's */
-    bool placed; /* it has a place already */
+    rmd_future *future;     /* NULL: none was given yet */
+    uint64_t bytes;         /* that the user says it holds */
+    uint64_t encoded_bytes; /* of its arguments, if somebody asks */
+    void *ctx;              /* NULL: the map's */
+    bool placed;            /* it has a place already */
 };
 
 static inline void rmdi_map_enter(rmdi_map *m)
@@ -128,8 +130,11 @@ void rmdi_map_fail(rmdi_map *m, int err);
 
 /* Is there time for one more? */
 int rmdi_map_look_at_time(const rmdi_map *m);
-/* Asks for one, and takes it. On the mapper's thread, when there is room, or the producer's. */
-void rmdi_map_produce(rmdi_map *m);
+/* 0, or RMD_EFORKED in a child: nothing of the map is touched there, not even its lock. */
+int rmdi_map_check_process(const rmdi_map *m);
+/* Asks for one, and takes it. On the mapper's thread, when there is room, or the producer's. 0, or
+ * RMD_EFORKED. */
+int rmdi_map_produce(rmdi_map *m);
 int rmdi_map_start_producer(rmdi_map *m);
 /* When it has come to its end, or was told to stop. */
 void rmdi_map_join_producer(rmdi_map *m);

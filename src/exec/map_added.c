@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { BACKLOG_BYTES_MAX = 256 * 1024 * 1024 };
+enum { BACKLOG_BYTES_MAX = 256 * 1024 * 1024, SHRINK_BYTES_MIN = 16 * 1024 };
 
 static uint64_t count(rmd_bytes rest)
 {
@@ -20,22 +20,32 @@ static uint64_t count(rmd_bytes rest)
     return n;
 }
 
+static rmdi_map_batch *copy_batch(rmd_bytes bytes, rmdi_map_batch *older)
+{
+    rmdi_map_batch *batch = rmdi_alloc(sizeof *batch + bytes.len);
+    if (!batch)
+        return NULL;
+    memcpy(batch->data, bytes.data, bytes.len);
+    batch->rest = (rmd_bytes){ batch->data, bytes.len };
+    batch->size = sizeof *batch + bytes.len;
+    batch->older = older;
+    return batch;
+}
+
 static int push(rmdi_map *m, rmd_bytes added)
 {
     uint64_t max = m->options->added_bytes_max;
     max = max ? max : BACKLOG_BYTES_MAX;
-    if (m->backlog_bytes + added.len > max)
+    size_t size = sizeof(rmdi_map_batch) + added.len;
+    if (m->backlog_bytes + size > max)
         return rmdi_fail(RMD_EFULL,
                          "map: tasks that were added and wait for room have more than %llu bytes",
                          (unsigned long long)max);
-    rmdi_map_batch *batch = rmdi_alloc(sizeof *batch + added.len);
+    rmdi_map_batch *batch = copy_batch(added, m->backlog);
     if (!batch)
         return rmdi_fail_memory();
-    memcpy(batch->data, added.data, added.len);
-    batch->rest = (rmd_bytes){ batch->data, added.len };
-    batch->older = m->backlog;
     m->backlog = batch;
-    m->backlog_bytes += added.len;
+    m->backlog_bytes += batch->size;
     m->backlog_len += count(added);
     return 0;
 }
@@ -58,6 +68,7 @@ static void pop(rmdi_map *m)
 {
     rmdi_map_batch *batch = m->backlog;
     m->backlog = batch->older;
+    m->backlog_bytes -= batch->size;
     rmdi_free(batch);
 }
 
@@ -65,7 +76,6 @@ void rmdi_map_drop_backlog(rmdi_map *m)
 {
     m->dropped += m->backlog_len;
     m->backlog_len = 0;
-    m->backlog_bytes = 0;
     while (m->backlog)
         pop(m);
 }
@@ -95,21 +105,39 @@ static int take(rmdi_map *m, rmdi_addition *addition)
 {
     if (!m->backlog || m->err)
         return 0;
-    size_t before = m->backlog->rest.len;
     int err = rmdi_added_take(&m->backlog->rest, addition);
     if (err <= 0)
         return err < 0 ? err : rmdi_fail(RMD_EIO, "map: a batch without tasks");
-    m->backlog_bytes -= before - m->backlog->rest.len;
     m->backlog_len--;
     rmdi_map_reserve(m);
     return 1;
 }
 
-/* Map entered. */
+/* What has been submitted of a large batch is not kept for the sake of a small rest: there may be
+ * one for each level of a deep tree. Without memory it stays. */
+static void shrink(rmdi_map *m)
+{
+    rmdi_map_batch *batch = m->backlog;
+    if (batch->size < SHRINK_BYTES_MIN || batch->rest.len > batch->size / 2)
+        return;
+    rmdi_map_batch *smaller = copy_batch(batch->rest, batch);
+    if (!smaller)
+        return;
+    pop(m);
+    smaller->older = m->backlog;
+    m->backlog = smaller;
+    m->backlog_bytes += smaller->size;
+}
+
+/* Map entered. Nothing lies in the batch that is still needed. */
 static void close_batch(rmdi_map *m)
 {
     if (m->backlog && !m->backlog->rest.len)
         pop(m);
+    else if (m->backlog)
+        shrink(m);
+    if (!m->backlog)
+        rmdi_map_tell_changed(m); /* the producer's thread waits for that */
 }
 
 void rmdi_map_submit_added(rmdi_map *m)
@@ -122,7 +150,7 @@ void rmdi_map_submit_added(rmdi_map *m)
     int err = got == 1 ? submit(&task, &addition) : got;
     rmdi_map_enter(m);
     if (task.future)
-        rmdi_map_take(m, task.future, task.bytes);
+        rmdi_map_take(m, task.future, task.bytes + task.encoded_bytes);
     else if (got == 1)
         rmdi_map_give_back(m);
     m->added += task.future != NULL;

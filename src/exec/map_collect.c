@@ -19,6 +19,19 @@ static size_t write_head(unsigned char head[HEAD_MAX], uint64_t n)
     return 1 + size;
 }
 
+/* Has it at most so many levels? The list of all is one more. */
+static bool is_within(const rmd_value *value, unsigned levels)
+{
+    bool good = levels > 0;
+    if (value->type == RMD_TYPE_LIST)
+        for (size_t i = 0; i < value->as.list.count && good; i++)
+            good = is_within(&value->as.list.items[i], levels - 1);
+    if (value->type == RMD_TYPE_MAP)
+        for (size_t i = 0; i < value->as.map.count && good; i++)
+            good = is_within(&value->as.map.pairs[i].value, levels - 1);
+    return good;
+}
+
 /* What is to be collected of a task: what the user says; or its own value. */
 static int value_of(rmdi_map *m, rmd_future *future, uint64_t index, rmd_value *value)
 {
@@ -41,6 +54,9 @@ int rmdi_map_collect(rmdi_map *m, rmd_future *future, uint64_t index)
     int err = value_of(m, future, index, &value);
     if (err < 0 || value.type == RMD_TYPE_ABSENT)
         return err < 0 ? err : 0;
+    if (!is_within(&value, RMD_VALUE_DEPTH_MAX - 1))
+        return rmdi_fail(RMD_E2BIG, "map: what is collected has more than %d levels",
+                         RMD_VALUE_DEPTH_MAX - 1);
     err = rmdi_cbor_encode(&m->collected, &value);
     m->collected_len += err == 0;
     return err;

@@ -6,6 +6,8 @@
 #include "data/cbor.h"
 #include "exec/call.h"
 
+#include <string.h>
+
 enum { LIST = 0x80, NAMES_MAX = 3 };
 
 /* ---- there ---- */
@@ -53,7 +55,8 @@ static int submit(rmd_map_task *task, const rmd_value *call)
 {
     const rmd_value *name = rmd_value_at(call, 0);
     rmd_args args;
-    if (!name || name->type != RMD_TYPE_TEXT || call->as.list.count > NAMES_MAX)
+    if (!name || name->type != RMD_TYPE_TEXT || call->as.list.count > NAMES_MAX ||
+        memchr(name->as.bytes.data, 0, name->as.bytes.len))
         return refuse();
     const rmd_value rest = rmd_list(call->as.list.items + 1, call->as.list.count - 1);
     if (rmdi_call_parts(&rest, &args) < 0)

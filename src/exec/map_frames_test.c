@@ -137,6 +137,7 @@ TEST(a_frame_that_is_no_call_ends_the_map)
         { "\x82\x01\x80", 3, RMD_EINVAL, "map: a frame is no call" },
         { "\x84\x61\x66\x80\xa0\x01", 6, RMD_EINVAL, "map: a frame is no call" },
         { "\x83\x61\x66\x80\xa1\x01\x02", 7, RMD_EINVAL, "map: a frame is no call" },
+        { "\x82\x63\x61\x00\x62\x80", 6, RMD_EINVAL, "map: a frame is no call" },
         { "\xff", 1, RMD_EINVAL, "map: a frame: byte 0" },
         { "\x82\x61\x67\x80", 4, RMD_ENOENT, "no function \"g\" was added" },
     };

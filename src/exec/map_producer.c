@@ -3,6 +3,7 @@
 #include "exec/map.h"
 
 #include "exec/call.h"
+#include "port/forked.h"
 #include "sync/self.h"
 
 #include <remuda/stop.h>
@@ -58,6 +59,8 @@ static int await_place(rmdi_map *m)
 static int take_place(rmd_map_task *task)
 {
     int err = refuse_second(task);
+    if (err == 0)
+        err = rmdi_map_check_process(task->map);
     if (err < 0 || task->placed)
         return err;
     rmdi_map *m = task->map;
@@ -94,7 +97,7 @@ int rmd_map_call(rmd_map_task *task, const char *function, rmd_args args)
         return err;
     rmd_task_options options = options_for(task);
     if (task->map->options->window_bytes)
-        task->bytes += encoded_bytes(&args);
+        task->encoded_bytes = encoded_bytes(&args);
     return given(task, rmd_pool_call(task->map->pool, &task->future, function, args, &options));
 }
 
@@ -150,15 +153,24 @@ int rmdi_map_look_at_time(const rmdi_map *m)
     return 0;
 }
 
-void rmdi_map_produce(rmdi_map *m)
+int rmdi_map_check_process(const rmdi_map *m)
+{
+    if (rmdi_process_is(m->process))
+        return 0;
+    return rmdi_fail(RMD_EFORKED, "the map belongs to the process that began it");
+}
+
+int rmdi_map_produce(rmdi_map *m)
 {
     rmd_map_task task = { .map = m };
     int err = m->options->next(m->options->ctx, &task);
+    if (rmdi_map_check_process(m) < 0)
+        return RMD_EFORKED;
     if (err > 0 && !task.future)
         err = rmdi_fail(RMD_EINVAL, "map: next returned %d and gave no task", err);
     rmdi_map_enter(m);
     if (task.future)
-        rmdi_map_take(m, task.future, task.bytes);
+        rmdi_map_take(m, task.future, task.bytes + task.encoded_bytes);
     else if (task.placed)
         rmdi_map_give_back(m);
     if (err < 0)
@@ -167,6 +179,7 @@ void rmdi_map_produce(rmdi_map *m)
         m->produced = true;
     rmdi_map_tell_changed(m);
     rmdi_map_leave(m);
+    return 0;
 }
 
 /* ---- on a thread of its own ---- */
@@ -183,15 +196,15 @@ static bool goes_on(rmdi_map *m)
     return !m->produced;
 }
 
+/* In a child that next has forked it just returns. */
 static void produce_all(rmdi_map *m)
 {
-    rmdi_map_enter(m);
-    while (goes_on(m)) {
-        rmdi_map_leave(m);
-        rmdi_map_produce(m);
+    bool more;
+    do {
         rmdi_map_enter(m);
-    }
-    rmdi_map_leave(m);
+        more = goes_on(m);
+        rmdi_map_leave(m);
+    } while (more && rmdi_map_produce(m) == 0);
 }
 
 static void be_producer(void *arg)

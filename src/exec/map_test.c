@@ -827,6 +827,84 @@ TEST(in_a_forked_child_the_pool_is_the_parents)
     close_pool();
 }
 
+/* ---- what tasks add ---- */
+
+static char large[1 << 16];
+
+static int grow(rmd_call *call)
+{
+    int64_t depth = 0;
+    rmd_bytes leaf = { large, sizeof large };
+    int err = rmd_call_get(call, 0, &depth);
+    if (err == 0 && depth > 0) {
+        err = rmd_call_add(call, "leaf", RMD_ARGS(leaf));
+        if (err == 0)
+            err = rmd_call_add(call, "grow", RMD_ARGS(depth - 1));
+        if (err == 0)
+            err = rmd_call_add(call, "leaf", RMD_ARGS(1));
+    }
+    return err;
+}
+
+static int leaf(rmd_call *call)
+{
+    (void)call;
+    return 0;
+}
+
+static const rmd_function growing[] = { { .name = "grow", .fn = grow },
+                                        { .name = "leaf", .fn = leaf },
+                                        { 0 } };
+
+static int next_grow(void *ctx, rmd_map_task *task)
+{
+    (void)ctx;
+    return m.produced++ ? 0 : rmd_map_call(task, "grow", RMD_ARGS(100));
+}
+
+/* Of each level a small rest waits, not the large one that has been submitted. */
+TEST(what_was_submitted_of_a_deep_tree_takes_no_room)
+{
+    rmd_map_options options = options_of(next_grow);
+    options.window = 1;
+    options.added_bytes_max = 200 * 1024;
+    REQUIRE(rmd_functions_add(growing) == 0);
+    open_pool("threads:1");
+    CHECK_EQ(rmd_map(m.pool, &options, soon()), 0);
+    CHECK_EQ(m.given, 301);
+    options.added_bytes_max = 60 * 1024; /* less than one of them */
+    m.produced = 0;
+    CHECK_EQ(rmd_map(m.pool, &options, soon()), RMD_EFULL);
+    close_pool();
+}
+
+static int next_uncounted(void *ctx, rmd_map_task *task)
+{
+    (void)ctx;
+    return m.produced++ == m.end ? 0 : rmd_map_submit(task, do_nothing, NULL);
+}
+
+static void never_told(void *ctx, const rmd_map_account *account)
+{
+    (void)account;
+    CHECK_EQ(++*(int *)ctx, 1); /* at the end */
+}
+
+TEST(progress_that_is_never_due_is_told_at_the_end_only)
+{
+    int told = 0;
+    m.end = 100;
+    rmd_map_options options = options_of(next_uncounted);
+    options.sink = NULL;
+    options.ctx = &told;
+    options.progress = never_told;
+    options.progress_ms = INT64_MAX / 1000;
+    open_pool("threads:1");
+    CHECK_EQ(rmd_map(m.pool, &options, soon()), 0);
+    CHECK_EQ(told, 1);
+    close_pool();
+}
+
 /* ---- where nobody can wait ---- */
 
 static int next_true(void *ctx, rmd_map_task *task)
@@ -888,6 +966,38 @@ static void fork_in_a_sink(bool as_completed, bool producer_thread)
     if (copy == 0)
         _exit(err == RMD_EFORKED ? 0 : 1);
     CHECK_EQ(err, 0);
+    CHECK_CHILD(copy);
+    close_pool();
+}
+
+static int next_that_forks(void *ctx, rmd_map_task *task)
+{
+    int pipe_end = *(int *)ctx;
+    if (m.produced == 8)
+        return 0;
+    if (m.produced == 5) {
+        copy = fork();
+        if (copy == 0) {
+            int err = rmd_map_submit(task, do_nothing, NULL);
+            _exit(err == RMD_EFORKED && write(pipe_end, "x", 1) == 1 ? 0 : 1);
+        }
+    }
+    m.produced++;
+    return rmd_map_submit(task, do_nothing, NULL);
+}
+
+TEST(a_producer_that_forks_on_its_thread_can_do_nothing_in_the_child)
+{
+    if (KIT_SANITIZED)
+        SKIP("sanitizers let no child of a process with threads do much");
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    rmd_map_options options = options_of(next_that_forks);
+    options.ctx = &ends[1];
+    options.sink = NULL;
+    options.producer_thread = true;
+    open_pool("threads:2");
+    CHECK_EQ(rmd_map(m.pool, &options, soon()), 0);
     CHECK_CHILD(copy);
     close_pool();
 }

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/recorder.h"
+#include "exec/added.h"
 #include "exec/census.h"
 #include "exec/failure.h"
 #include "exec/processes.h"
@@ -87,6 +88,9 @@ static int copy_result(rmdi_process_task *task, const rmdi_ring_answer *answer)
     rmd_bytes value = { task->result.data, result.len - answer->added_len };
     if (err == 0)
         err = rmdi_cbor_decode(&task->document, value, NULL, true, NULL, 0);
+    rmd_bytes added = { task->result.data + value.len, answer->added_len };
+    if (err == 0 && added.len)
+        err = rmdi_added_check(added);
     if (err == 0)
         task->added_len = answer->added_len;
     return err;

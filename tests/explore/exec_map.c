@@ -43,6 +43,53 @@ static int sink(void *ctx, rmd_future *future, uint64_t index)
     return 0;
 }
 
+/* What the first has added waits for the producer's second, which comes when that has begun, and so
+ * perhaps when more of it waits in the backlog. */
+static int stand(void *arg)
+{
+    rmdi_event_set(&stage.begun);
+    int err = rmdi_event_wait(&stage.gate, RMD_FOREVER);
+    return err < 0 ? err : run(arg);
+}
+
+static int add_one_that_stands(void *arg)
+{
+    run(arg);
+    int err = rmd_task_add(stand, NULL);
+    return err == 0 ? rmd_task_add(run, NULL) : err;
+}
+
+static int let_go(void *arg)
+{
+    rmdi_event_set(&stage.gate);
+    return run(arg);
+}
+
+static int next_that_lets_go(void *ctx, rmd_map_task *task)
+{
+    (void)ctx;
+    int n = RMD_PLAIN(produced);
+    RMD_PLAIN_SET(produced, n + 1);
+    if (n == 1)
+        RMD_ASSERT(rmdi_event_wait(&stage.begun, RMD_FOREVER) == 0);
+    return n == 2 ? 0 : rmd_map_submit(task, n == 0 ? add_one_that_stands : let_go, NULL);
+}
+
+HARNESS(map_with_an_empty_backlog_lets_its_producer_go_on, .steps_max = 40000)
+{
+    rmd_map_options options = { .size = sizeof options,
+                                .next = next_that_lets_go,
+                                .sink = sink,
+                                .window = 4,
+                                .producer_thread = true };
+    open_pool("threads:2");
+    given = produced = 0;
+    in_order = true;
+    RMD_ASSERT(rmd_map(stage.pool, &options, RMD_FOREVER) == 0);
+    RMD_ASSERT(given == 4 && runs() == 4);
+    close_pool(4);
+}
+
 static int fail_at_once(void *ctx, rmd_future *future, uint64_t index)
 {
     (void)ctx;

@@ -2,6 +2,8 @@
 /* Maps whose tasks add tasks, and whose producers have threads of their own; what is collected. */
 #include "suite.h"
 
+#include <unistd.h>
+
 /* What producer and sink share. With a producer's thread each writes its own. */
 typedef struct tree {
     const char *work;
@@ -238,6 +240,61 @@ CASE(tasks_that_add_more_than_may_wait_end_the_map, CALLS)
                    "map: tasks that were added and wait for room have more than 4000 bytes");
     CHECK_EQ(account.waiting, 0);
     CHECK_INT(account.dropped, >=, 100);
+    end_pool(pool);
+}
+
+/* Each task of it adds one more, for ever. */
+static int take_one_of_many(void *ctx, rmd_future *future, uint64_t index)
+{
+    tree *t = ctx;
+    (void)future;
+    (void)index;
+    t->given++;
+    CHECK_INT(t->given, <, 1000000);
+    return 0;
+}
+
+static int map_without_end(rmd_pool *pool, bool as_completed, rmd_deadline deadline)
+{
+    tree t = tree_of(1, 1000000000, 1);
+    rmd_map_account account;
+    rmd_map_options options = options_of(&t, &account);
+    options.sink = take_one_of_many;
+    options.as_completed = as_completed;
+    int err = rmd_map(pool, &options, deadline);
+    CHECK_EQ(account.given, account.census.submitted);
+    return err;
+}
+
+CASE(a_map_whose_tasks_add_others_without_an_end_ends_at_its_deadline, CALLS)
+{
+    rmd_pool *pool = open_pool(0);
+    CHECK_EQ(map_without_end(pool, false, rmd_after_ms(50)), RMD_ETIMEDOUT);
+    CHECK_EQ(map_without_end(pool, true, rmd_after_ms(50)), RMD_ETIMEDOUT);
+    end_pool(pool);
+}
+
+/* All have ended sooner than they are given, so no wait looks at the time. */
+static int take_slowly_many(void *ctx, rmd_future *future, uint64_t index)
+{
+    tree *t = ctx;
+    (void)index;
+    CHECK_EQ(rmd_future_wait(future, soon()), 0);
+    t->given++;
+    usleep(1000);
+    return 0;
+}
+
+CASE(a_slow_sink_of_tasks_that_add_others_does_not_outlast_the_deadline, CALLS)
+{
+    tree t = tree_of(1, 12, 2); /* 8191 */
+    rmd_map_account account;
+    rmd_map_options options = options_of(&t, &account);
+    options.sink = take_slowly_many;
+    rmd_pool *pool = open_pool(0);
+    CHECK_EQ(rmd_map(pool, &options, rmd_after_ms(50)), RMD_ETIMEDOUT);
+    CHECK_INT(t.given, <, 8191);
+    CHECK_EQ(account.given, account.census.submitted);
     end_pool(pool);
 }
 
@@ -484,6 +541,57 @@ CASE(a_map_collects_the_values_of_its_tasks_if_asked, CALLS)
     n = 0;
     CHECK_EQ(rmd_map(pool, &options, soon()), RMD_EIO);
     CHECK(values == NULL);
+    end_pool(pool);
+}
+
+static int next_deep(void *ctx, rmd_map_task *task)
+{
+    rmd_value nest[RMD_VALUE_DEPTH_MAX];
+    int *depth = ctx;
+    if (*depth < 0)
+        return 0;
+    nest[0] = rmd_int(1);
+    for (int i = 1; i <= *depth; i++)
+        nest[i] = rmd_list(&nest[i - 1], 1);
+    int at = *depth;
+    *depth = -1;
+    return rmd_map_call(task, "echo", RMD_ARGS(nest[at]));
+}
+
+static int collect_nest(void *ctx, rmd_future *future, uint64_t index, rmd_value *value)
+{
+    static rmd_value outer[2];
+    const rmd_value *inner;
+    (void)ctx;
+    (void)index;
+    int err = rmd_future_value(future, &inner);
+    if (err < 0)
+        return err;
+    outer[0] = rmd_list(inner, 1);
+    outer[1] = rmd_list(&outer[0], 1);
+    *value = rmd_list(&outer[1], 1);
+    return 0;
+}
+
+static int map_deep(rmd_pool *pool, int depth)
+{
+    const rmd_value *values = NULL;
+    rmd_map_options options = { .size = sizeof options,
+                                .next = next_deep,
+                                .ctx = &depth,
+                                .collected = &values,
+                                .collect = collect_nest };
+    int err = rmd_map(pool, &options, soon());
+    rmd_value_free(values);
+    return err;
+}
+
+CASE(what_is_too_deep_to_be_collected_is_refused_when_it_is, CALLS)
+{
+    rmd_pool *pool = open_pool(0);
+    CHECK_EQ(map_deep(pool, 59), 0); /* 63 with those around it, and the list of all */
+    CHECK_EQ(map_deep(pool, 60), RMD_E2BIG);
+    CHECK_CONTAINS(rmd_error_detail(), "map: what is collected has more than 63 levels");
     end_pool(pool);
 }
 

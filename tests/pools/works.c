@@ -251,6 +251,19 @@ static int do_add_until(rmd_call *call)
     return err;
 }
 
+/* One with that many values. */
+static int add_many(rmd_call *call, size_t n)
+{
+    rmd_value *values = calloc(n, sizeof *values);
+    if (!values)
+        return RMD_ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        values[i] = rmd_int(1);
+    int err = rmd_call_add(call, "count", (rmd_args){ .values = values, .count = n });
+    free(values);
+    return err;
+}
+
 /* Adds what cannot be added. */
 static int do_add_nonsense(rmd_call *call)
 {
@@ -260,6 +273,9 @@ static int do_add_nonsense(rmd_call *call)
     CHECK_EQ(rmd_call_add(call, NULL, RMD_ARGS(1)), RMD_ENOENT);
     CHECK_EQ(rmd_call_add(call, "count", RMD_ARGS(broken)), RMD_EINVAL);
     CHECK_CONTAINS(rmd_error_detail(), "add_nonsense: a task of count that it adds: ");
+    CHECK_EQ(rmd_call_add(call, "count", (rmd_args){ .count = 3 }), RMD_EINVAL);
+    CHECK_EQ(rmd_call_add(NULL, "count", RMD_ARGS()), RMD_EINVAL);
+    CHECK_EQ(add_many(call, 1000001), RMD_E2BIG);
     return rmd_call_add(call, "count", RMD_ARGS());
 }
 
