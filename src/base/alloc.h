@@ -8,7 +8,7 @@
 #include <remuda/alloc.h>
 
 /* NULL when there is none; the caller answers with rmdi_fail_memory(). */
-void *rmdi_alloc(size_t bytes);
+RMDI_SHARED void *rmdi_alloc(size_t bytes);
 RMDI_SHARED void *rmdi_alloc_zeroed(size_t bytes);
 void *rmdi_realloc(void *p, size_t bytes); /* on NULL, p is untouched */
 RMDI_SHARED void rmdi_free(void *p);       /* NULL is fine */

@@ -3,12 +3,14 @@
 #ifndef RMDI_DATA_BIGNUM_H
 #define RMDI_DATA_BIGNUM_H
 
+#include "port/shared.h"
+
 #include "data/bytes.h"
 
 #include <remuda/value.h>
 
 /* Without leading zeros. */
-rmd_bytes rmdi_big_strip(rmd_bytes magnitude);
+RMDI_SHARED rmd_bytes rmdi_big_strip(rmd_bytes magnitude);
 
 /* At most 16 bytes as a number. */
 rmd_uint128 rmdi_big_to_number(rmd_bytes magnitude);
@@ -26,11 +28,11 @@ enum { RMDI_BIG_DECIMAL_MAX = 512 }; /* bytes that are written in decimal */
 
 /* Writes the magnitude in decimal, and a 0, to `to`, which has room for 1300 bytes. At most
  * RMDI_BIG_DECIMAL_MAX bytes. Returns the number of digits. */
-size_t rmdi_big_decimal(rmd_bytes magnitude, char *to);
+RMDI_SHARED size_t rmdi_big_decimal(rmd_bytes magnitude, char *to);
 
 /* The magnitude of a number in decimal digits, added to a buffer without leading zeros. RMD_EINVAL
  * when something else than digits is there, or nothing; RMD_E2BIG for more than
  * 1200; RMD_ENOMEM. */
-int rmdi_big_from_decimal(rmdi_buffer *to, rmd_bytes digits);
+RMDI_SHARED int rmdi_big_from_decimal(rmdi_buffer *to, rmd_bytes digits);
 
 #endif

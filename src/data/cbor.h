@@ -4,6 +4,8 @@
 #ifndef RMDI_DATA_CBOR_H
 #define RMDI_DATA_CBOR_H
 
+#include "port/shared.h"
+
 #include "data/bytes.h"
 
 #include <remuda/value.h>
@@ -37,9 +39,9 @@ int rmdi_cbor_decode(rmdi_document *document, rmd_bytes encoded, const rmd_value
 void rmdi_document_free(rmdi_document *document);
 
 /* The order in which keys stand: less than, equal to or more than 0. Both are scalars. */
-int rmdi_cbor_compare(const rmd_value *a, const rmd_value *b);
+RMDI_SHARED int rmdi_cbor_compare(const rmd_value *a, const rmd_value *b);
 
 /* May it be a key? */
-bool rmdi_cbor_is_scalar(rmd_type type);
+RMDI_SHARED bool rmdi_cbor_is_scalar(rmd_type type);
 
 #endif
