@@ -33,6 +33,7 @@
 #include <remuda/map.h>
 #include <remuda/once.h>
 #include <remuda/place.h>
+#include <remuda/plugin.h>
 #include <remuda/pool.h>
 #include <remuda/promise.h>
 #include <remuda/queue.h>

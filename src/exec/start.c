@@ -2,6 +2,7 @@
 #include "exec/foreign.h"
 #include "exec/guard.h"
 #include "exec/guard_table.h"
+#include "exec/plugin.h"
 #include "exec/template_setup.h"
 
 #include <remuda/recorder.h>
@@ -9,6 +10,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+
+extern rmdi_carrier rmdi_plugin_carrier __attribute__((weak));
 
 /* For workers, too: they are forked from the template, which comes here. */
 static int record_as_told(void)
@@ -25,6 +28,8 @@ int rmd_start(int *argc, char ***argv)
     if (*argc > 0 && strcmp((*argv)[0], RMDI_GUARD_NAME) == 0)
         rmdi_guard_process();
     rmdi_carrier_add(&rmdi_foreign_carrier);
+    if (&rmdi_plugin_carrier)
+        rmdi_carrier_add(&rmdi_plugin_carrier);
     rmdi_guard_use_self(); /* also for pools that workers open */
     int err = record_as_told();
     if (*argc > 0 && strcmp((*argv)[0], RMDI_TEMPLATE_NAME) == 0)

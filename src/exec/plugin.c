@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* A plug-in that was loaded is on a list, by the address of its table: the loader gives the same
+ * one for the same file, however it is named. */
+#include "exec/plugin.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "port/library.h"
+#include "sync/lock.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct loaded {
+    struct loaded *before;
+    const rmd_plugin_table *table;
+} loaded;
+
+static rmdi_lock lock; /* guards the list, and loading: what is on the list has been added */
+static loaded *newest;
+
+static bool is_loaded(const rmd_plugin_table *table)
+{
+    for (const loaded *l = newest; l; l = l->before)
+        if (l->table == table)
+            return true;
+    return false;
+}
+
+/* "0.1" of "0.1.7". */
+static size_t version_len(const char *version)
+{
+    size_t len = strcspn(version, ".");
+    return version[len] ? len + 1 + strcspn(version + len + 1, ".") : len;
+}
+
+static bool is_of_this_version(const rmd_plugin_table *table)
+{
+    size_t len = version_len(rmd_version());
+    return table->size == sizeof *table && version_len(table->version) == len &&
+           memcmp(table->version, rmd_version(), len) == 0;
+}
+
+static int check_table(const char *path, const rmd_plugin_table *table)
+{
+    if (!table)
+        return rmdi_fail(
+            RMD_EINVAL,
+            "plug-in %s: the library has no rmd_plugin: it is no plug-in of Remuda, or "
+            "RMD_PLUGIN(functions) is missing in it",
+            path);
+    if (!is_of_this_version(table))
+        return rmdi_fail(RMD_EINVAL,
+                         "plug-in %s was compiled for version %.20s of Remuda, and this is %s: "
+                         "compile it anew",
+                         path, table->size < sizeof *table ? "?" : table->version, rmd_version());
+    if (table->library != rmd_version)
+        return rmdi_fail(RMD_EINVAL,
+                         "plug-in %s calls another copy of Remuda than the program: link the "
+                         "program with the shared library, or with -rdynamic",
+                         path);
+    return 0;
+}
+
+/* The loader's sentences mostly begin with the name of the file. */
+static int refuse_to_load(const char *path, const char *found, const char *why)
+{
+    size_t len = strlen(found);
+    bool named = strncmp(why, found, len) == 0 && why[len] == ':';
+    return rmdi_fail(RMD_EINVAL, "plug-in %s cannot be loaded: %s", path,
+                     named ? why + len + 1 + (why[len + 1] == ' ') : why);
+}
+
+static int load(const char *path, const char *found, const rmd_plugin_table **table)
+{
+    const char *why;
+    void *library = rmdi_library_load(found, &why);
+    if (!library)
+        return refuse_to_load(path, found, why);
+    *table = rmdi_library_find(library, "rmd_plugin");
+    return check_table(path, *table);
+}
+
+static int add(const char *path, const rmd_plugin_table *table)
+{
+    if (is_loaded(table))
+        return 0;
+    loaded *l = rmdi_alloc(sizeof *l);
+    if (!l)
+        return rmdi_fail_memory();
+    int err = rmd_functions_add(table->functions);
+    if (err < 0) {
+        rmdi_free(l);
+        return rmdi_fail(err, "plug-in %s: %s", path, rmd_error_detail());
+    }
+    *l = (loaded){ .before = newest, .table = table };
+    newest = l;
+    return 0;
+}
+
+/* What is carried is where it was found. */
+static int load_and_add(const char *path, const char *found)
+{
+    const rmd_plugin_table *table = NULL;
+    rmd_value carried = rmd_bytes_value(rmdi_bytes_of(found));
+    int err = load(path, found, &table);
+    if (err == 0)
+        err = add(path, table);
+    return err < 0 ? err : rmdi_carry(rmdi_plugin_carrier.kind, &carried);
+}
+
+/* Where it is, whatever directory is the current one later. */
+static int find(const char *path, char *found)
+{
+    struct stat st;
+    if (!path || !*path)
+        return rmdi_fail(RMD_EINVAL, "plug-in: no file was named");
+    if (!realpath(path, found) || stat(found, &st) < 0)
+        return rmdi_fail_errno(errno, "plug-in %s", path);
+    if (!S_ISREG(st.st_mode))
+        return rmdi_fail(RMD_EINVAL, "plug-in %s is no file", path);
+    return 0;
+}
+
+int rmd_plugin_load(const char *path)
+{
+    char found[PATH_MAX];
+    int err = find(path, found);
+    if (err < 0)
+        return err;
+    rmdi_lock_enter(&lock);
+    err = load_and_add(path, found);
+    rmdi_lock_release(&lock);
+    return err;
+}
+
+static int load_again(const rmd_value *path)
+{
+    char text[PATH_MAX];
+    rmd_bytes bytes;
+    int err = rmd_value_get(path, &bytes);
+    if (err < 0)
+        return err;
+    if (bytes.len >= sizeof text)
+        return rmdi_fail(RMD_E2BIG, "plug-in: a path of %zu bytes", bytes.len);
+    memcpy(text, bytes.data, bytes.len);
+    text[bytes.len] = 0;
+    return rmd_plugin_load(text);
+}
+
+rmdi_carrier rmdi_plugin_carrier = { .kind = "plug-in", .replay = load_again };
