@@ -5,33 +5,25 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "cli/option_table.h"
 #include "cli/run_values.h"
 #include "job/quote.h"
 #include "job/size.h"
 #include "port/cpu.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { COMMAND_LINE_MAX = 8192 };
 
-typedef struct option_row {
-    const char *names; /* long ones, separated by '|'; the first is shown */
-    char letter;       /* short one, 0: none */
-    const char *value; /* what it takes, for the help; NULL: nothing */
-    int (*read)(rmdi_cli_run *cli, const char *value); /* NULL: it sets a flag */
-    const char *help;                                  /* NULL: not shown */
-    size_t flag;                                       /* where that is; see FLAG() */
-} option_row;
-
 #define FLAG(member) offsetof(rmdi_cli_run, member)
 
 /* ---- reading one option ---- */
 
-static int set_jobs(rmdi_cli_run *cli, const char *value)
+static int set_jobs(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     cli->jobs = value;
     return rmdi_jobs_parse(value, rmdi_cpu_usable(), &cli->run.slots);
 }
@@ -47,25 +39,29 @@ static int add_source(rmdi_cli_run *cli, const rmdi_inputs_source *source)
     return err;
 }
 
-static int set_arg_file(rmdi_cli_run *cli, const char *value)
+static int set_arg_file(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     return add_source(cli, &(rmdi_inputs_source){ .file = value });
 }
 
-static int set_delimiter(rmdi_cli_run *cli, const char *value)
+static int set_delimiter(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     cli->run.inputs.delimiter = value;
     return 0;
 }
 
-static int set_colsep(rmdi_cli_run *cli, const char *value)
+static int set_colsep(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     cli->run.inputs.column_separator = value;
     return 0;
 }
 
-static int set_trim(rmdi_cli_run *cli, const char *value)
+static int set_trim(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     return rmdi_trim_parse(value, &cli->run.inputs.trim);
 }
 
@@ -81,28 +77,32 @@ static int set_group_size(rmdi_cli_run *cli, const char *value)
     return 0;
 }
 
-static int set_max_args(rmdi_cli_run *cli, const char *value)
+static int set_max_args(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     uint64_t n;
     if (cli->run.template.repeat_words) /* -N wins, whichever comes first */
         return rmdi_count_parse(value, 0, UINT32_MAX, &n);
     return set_group_size(cli, value);
 }
 
-static int set_max_replace_args(rmdi_cli_run *cli, const char *value)
+static int set_max_replace_args(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     cli->run.template.repeat_words = true;
     return set_group_size(cli, value);
 }
 
-static int set_replace(rmdi_cli_run *cli, const char *value)
+static int set_replace(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     cli->run.template.replace = value;
     return 0;
 }
 
-static int set_no_keep_order(rmdi_cli_run *cli, const char *value)
+static int set_no_keep_order(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     (void)value;
     cli->run.keep_order = false;
     return 0;
@@ -118,58 +118,66 @@ static int set_output(rmdi_cli_run *cli, rmdi_run_output output, unsigned bit)
     return 0;
 }
 
-static int set_group(rmdi_cli_run *cli, const char *value)
+static int set_group(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     (void)value;
     return set_output(cli, RMDI_RUN_GROUP, 1);
 }
 
-static int set_lines(rmdi_cli_run *cli, const char *value)
+static int set_lines(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     (void)value;
     return set_output(cli, RMDI_RUN_LINES, 2);
 }
 
-static int set_ungroup(rmdi_cli_run *cli, const char *value)
+static int set_ungroup(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     (void)value;
     return set_output(cli, RMDI_RUN_UNGROUP, 4);
 }
 
-static int set_tagstring(rmdi_cli_run *cli, const char *value)
+static int set_tagstring(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     rmdi_free(cli->tag);
     cli->tag = NULL;
     int err = rmdi_tagstring_parse(value, &cli->tag);
     return err;
 }
 
-static int set_joblog(rmdi_cli_run *cli, const char *value)
+static int set_joblog(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     if (!value[*value == '+'])
         return rmdi_fail(RMD_EINVAL, "--joblog: the name of the file is empty");
     cli->run.joblog = value;
     return 0;
 }
 
-static int set_journal(rmdi_cli_run *cli, const char *value)
+static int set_journal(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     if (!*value)
         return rmdi_fail(RMD_EINVAL, "--journal: the name of the file is empty");
     cli->run.journal = value;
     return 0;
 }
 
-static int set_sync(rmdi_cli_run *cli, const char *value)
+static int set_sync(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     if (strcmp(value, "full") != 0 && strcmp(value, "normal") != 0)
         return rmdi_fail(RMD_EINVAL, "--sync \"%s\": takes full or normal", value);
     cli->run.sync = *value == 'f' ? RMDI_SYNC_FULL : RMDI_SYNC_NORMAL;
     return 0;
 }
 
-static int set_retry_failed(rmdi_cli_run *cli, const char *value)
+static int set_retry_failed(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     (void)value;
     cli->run.resume = cli->run.retry_failed = true;
     return 0;
@@ -187,8 +195,9 @@ static int add_word(rmdi_words *list, const char *word)
     return 0;
 }
 
-static int add_environment(rmdi_cli_run *cli, const char *value)
+static int add_environment(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     if (!*value || strchr(value, '='))
         return rmdi_fail(RMD_EINVAL, "--env \"%s\": takes the name of a variable", value);
     int err = add_word(&cli->environment, value);
@@ -196,15 +205,17 @@ static int add_environment(rmdi_cli_run *cli, const char *value)
     return err;
 }
 
-static int add_report(rmdi_cli_run *cli, const char *value)
+static int add_report(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     int err = add_word(&cli->reports, value);
     cli->run.reports = cli->reports.words;
     return err;
 }
 
-static int set_retries(rmdi_cli_run *cli, const char *value)
+static int set_retries(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     uint64_t n;
     int err = rmdi_count_parse(value, 0, UINT32_MAX, &n);
     if (err == 0)
@@ -212,8 +223,9 @@ static int set_retries(rmdi_cli_run *cli, const char *value)
     return err;
 }
 
-static int set_timeout(rmdi_cli_run *cli, const char *value)
+static int set_timeout(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     cli->run.timeout_ns = 0;
     cli->run.timeout_share = 0;
     if (*value && value[strlen(value) - 1] == '%')
@@ -221,66 +233,76 @@ static int set_timeout(rmdi_cli_run *cli, const char *value)
     return rmdi_duration_parse(value, &cli->run.timeout_ns);
 }
 
-static int set_termseq(rmdi_cli_run *cli, const char *value)
+static int set_termseq(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     cli->run.ladder = cli->ladder;
     return rmdi_termseq_parse(value, cli->ladder, RMDI_LADDER_MAX, &cli->run.ladder_len);
 }
 
-static int set_halt(rmdi_cli_run *cli, const char *value)
+static int set_halt(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     return rmdi_halt_parse(&cli->run.halt, value);
 }
 
-static int set_delay(rmdi_cli_run *cli, const char *value)
+static int set_delay(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     return rmdi_duration_parse(value, &cli->run.delay_ns);
 }
 
-static int set_dir(rmdi_cli_run *cli, const char *value)
+static int set_dir(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     cli->run.dir = value;
     return 0;
 }
 
-static int set_silent(rmdi_cli_run *cli, const char *value)
+static int set_silent(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     (void)value;
     cli->run.show_command = false;
     return 0;
 }
 
-static int set_json(rmdi_cli_run *cli, const char *value)
+static int set_json(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     (void)value;
     cli->run.census = cli->run.json = true;
     return 0;
 }
 
-static int set_events(rmdi_cli_run *cli, const char *value)
+static int set_events(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     if (!value[*value == '+'])
         return rmdi_fail(RMD_EINVAL, "--events: the name of the file is empty");
     cli->run.events = value;
     return 0;
 }
 
-static int set_record(rmdi_cli_run *cli, const char *value)
+static int set_record(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     cli->record = value;
     return 0;
 }
 
-static int set_pipe(rmdi_cli_run *cli, const char *value)
+static int set_pipe(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     (void)value;
     cli->run.pipe = true;
     cli->run.template.never_append = true;
     return 0;
 }
 
-static int set_block(rmdi_cli_run *cli, const char *value)
+static int set_block(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     const uint64_t most = INT32_MAX; /* as in GNU parallel; a larger one is cut to it */
     uint64_t n;
     int err = rmdi_size_parse(value, &n);
@@ -289,36 +311,39 @@ static int set_block(rmdi_cli_run *cli, const char *value)
     return err;
 }
 
-static int set_recstart(rmdi_cli_run *cli, const char *value)
+static int set_recstart(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     cli->run.blocks.record_start = value;
     return 0;
 }
 
-static int set_recend(rmdi_cli_run *cli, const char *value)
+static int set_recend(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     cli->run.blocks.record_end = value;
     return 0;
 }
 
-static int set_shell(rmdi_cli_run *cli, const char *value)
+static int set_shell(void *to, const char *value)
 {
+    rmdi_cli_run *cli = to;
     if (!*value)
         return rmdi_fail(RMD_EINVAL, "--shell: the name of the shell is empty");
     cli->run.template.shell = value;
     return 0;
 }
 
-static int set_nothing(rmdi_cli_run *cli, const char *value)
+static int set_nothing(void *to, const char *value)
 {
-    (void)cli;
+    (void)to;
     (void)value;
     return 0;
 }
 
 /* ---- the table ---- */
 
-static const option_row rows[] = {
+static const rmdi_option rows[] = {
     { "jobs|max-procs|maxprocs", 'j', "N|+N|-N|N%|0", set_jobs,
       .help = "tasks at a time (also -P); % of the usable processors; 0: as descriptors allow" },
     { "procs", 'P', "N", set_jobs, .help = NULL },
@@ -403,124 +428,9 @@ static const option_row rows[] = {
     { "help", 'h', .help = "this text", .flag = FLAG(help) },
 };
 
-enum { ROWS = sizeof rows / sizeof *rows, NAMES_MAX = 160, LONG_BASE = 256 };
-
-/* getopt's view of the table; the names are cut out of `names`. */
-typedef struct getopt_table {
-    struct option longs[NAMES_MAX];
-    char names[NAMES_MAX][32];
-    char shorts[2 * ROWS + 3];
-} getopt_table;
-
-static void add_long_names(getopt_table *table, size_t *used, size_t row)
-{
-    for (const char *name = rows[row].names; *name && *used < NAMES_MAX - 1;) {
-        size_t len = strcspn(name, "|");
-        snprintf(table->names[*used], sizeof table->names[0], "%.*s", (int)len, name);
-        table->longs[*used] = (struct option){ .name = table->names[*used],
-                                               .has_arg = rows[row].value != NULL,
-                                               .val = LONG_BASE + (int)row };
-        ++*used;
-        name += len + (name[len] == '|');
-    }
-}
-
-static void fill_table(getopt_table *table)
-{
-    size_t used = 0, letters = 0;
-    table->shorts[letters++] = '+'; /* stop at the first word that is no option */
-    table->shorts[letters++] = ':'; /* tell a missing value from an unknown option */
-    for (size_t row = 0; row < ROWS; row++) {
-        add_long_names(table, &used, row);
-        if (!rows[row].letter)
-            continue;
-        table->shorts[letters++] = rows[row].letter;
-        if (rows[row].value)
-            table->shorts[letters++] = ':';
-    }
-    table->shorts[letters] = 0;
-    table->longs[used] = (struct option){ 0 };
-}
-
-static const option_row *find_row(int found)
-{
-    for (size_t row = 0; row < ROWS; row++)
-        if (found == LONG_BASE + (int)row || (found < LONG_BASE && found == rows[row].letter))
-            return &rows[row];
-    return NULL;
-}
-
-/* The word with the option in it; getopt stays on a word until its last letter. */
-static const char *word_of_option(char *const *argv)
-{
-    bool inside = optopt < 0 && argv[optind] && strchr(argv[optind], optopt);
-    return argv[inside ? optind : optind - 1];
-}
-
-/* How many long names the word abbreviates. */
-static unsigned count_names(const char *word)
-{
-    size_t len = strncmp(word, "--", 2) == 0 ? strcspn(word + 2, "=") : 0;
-    unsigned count = 0;
-    for (size_t row = 0; len && row < ROWS; row++)
-        for (const char *name = rows[row].names; name; name = strchr(name, '|')) {
-            name += *name == '|';
-            count += strncmp(name, word + 2, len) == 0;
-        }
-    return count;
-}
-
-static int complain_of(int found, char *const *argv)
-{
-    char letter[3] = { '-', (char)optopt, 0 };
-    const char *what = optopt > 0 && optopt < LONG_BASE ? letter : word_of_option(argv);
-    if (found == ':')
-        return rmdi_fail(RMD_EINVAL, "option %s needs a value", what);
-    if (optopt >= LONG_BASE)
-        return rmdi_fail(RMD_EINVAL, "option %s takes no value", what);
-    unsigned count = count_names(what);
-    if (count > 1)
-        return rmdi_fail(RMD_EINVAL, "option %s could be any of %u; write more of it", what, count);
-    return rmdi_fail(RMD_EINVAL, "option %s is unknown; remuda run --help lists all", what);
-}
-
-/* The messages about values name the value; this names the option, unless they do. */
-static int name_option(const option_row *row, int err)
-{
-    char detail[RMDI_ERROR_DETAIL_MAX];
-    if (err == RMD_ENOMEM || *rmd_error_detail() == '-')
-        return err;
-    snprintf(detail, sizeof detail, "%s", rmd_error_detail());
-    return rmdi_fail(err, "--%.*s: %s", (int)strcspn(row->names, "|"), row->names, detail);
-}
-
-static int read_row(rmdi_cli_run *cli, const option_row *row)
-{
-    if (row->read)
-        return row->read(cli, optarg);
-    bool *flag = (bool *)(void *)((char *)cli + row->flag);
-    *flag = true;
-    return 0;
-}
-
-static int read_options(rmdi_cli_run *cli, int argc, char **argv)
-{
-    getopt_table table;
-    fill_table(&table);
-    optind = 0; /* start anew, with glibc's own memory cleared */
-    opterr = 0;
-    for (int found; (found = getopt_long(argc, argv, table.shorts, table.longs, NULL)) != -1;) {
-        const option_row *row = find_row(found);
-        if (!row)
-            return complain_of(found, argv);
-        int err = read_row(cli, row);
-        if (err < 0)
-            return name_option(row, err);
-        if (cli->help)
-            return 0;
-    }
-    return 0;
-}
+static const rmdi_option_table table = { .verb = "run",
+                                         .rows = rows,
+                                         .count = sizeof rows / sizeof *rows };
 
 /* ---- the command and the sources behind it ---- */
 
@@ -634,10 +544,11 @@ int rmdi_cli_run_read(rmdi_cli_run *cli, int argc, char **argv)
     *cli = (rmdi_cli_run){ 0 };
     cli->run.slots = rmdi_cpu_usable();
     int err = set_termseq(cli, "TERM,200,TERM,100,TERM,50,KILL,25");
-    if (err == 0)
-        err = read_options(cli, argc, argv);
-    if (err == 0 && !cli->help)
-        err = read_command(cli, argv + optind);
+    int rest = err < 0 ? err : rmdi_options_read(&table, cli, argc, argv);
+    if (rest < 0)
+        err = rest;
+    else if (!cli->help)
+        err = read_command(cli, argv + rest);
     /* An empty --tagstring counts as not given. Tasks that write directly have no tag. */
     cli->run.tag = cli->tag && *cli->tag ? cli->tag : cli->tag_wanted ? "{}" : NULL;
     if (cli->run.output == RMDI_RUN_UNGROUP && !cli->run.dry_run)
@@ -664,16 +575,6 @@ void rmdi_cli_run_free(rmdi_cli_run *cli)
 
 /* ---- help ---- */
 
-static void print_row(const option_row *row)
-{
-    char left[64];
-    char letter[5] = { '-', row->letter, ',', ' ', 0 };
-    snprintf(left, sizeof left, "%s--%.*s%s%s", row->letter ? letter : "    ",
-             (int)strcspn(row->names, "|"), row->names, row->value ? " " : "",
-             row->value ? row->value : "");
-    printf("  %-32s %s\n", left, row->help);
-}
-
 void rmdi_cli_run_help(void)
 {
     printf("usage: remuda run [options] COMMAND [ARGS] [::: INPUT...] [:::: FILE...]\n"
@@ -686,9 +587,7 @@ void rmdi_cli_run_help(void)
            "directory, {/.} without both, {#} the number of the task, {%%} of its slot, {2} {2.}\n"
            "the second of several. Without any, {} is added. Without COMMAND the inputs are\n"
            "commands. Values are never read as shell syntax, whatever they hold.\n\n");
-    for (size_t row = 0; row < ROWS; row++)
-        if (rows[row].help)
-            print_row(&rows[row]);
+    rmdi_options_help(&table);
     printf("\nExit status: 0; the number of failed tasks, 101 if more than 100; 255 for errors of\n"
            "our own; 129, 130, 143 after HUP, INT, TERM; 141 when nobody reads the output.\n"
            "Examples:\n"
