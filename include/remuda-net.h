@@ -6,5 +6,6 @@
 
 #include <remuda.h>
 #include <remuda/journal.h>
+#include <remuda/net.h>
 
 #endif

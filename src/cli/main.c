@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <remuda/error.h>
+#include <remuda/net.h>
 #include <remuda/start.h>
 #include <remuda/version.h>
 #include <stdarg.h>
@@ -44,7 +45,7 @@ static int help(void)
     printf("remuda: worker pools for C programs, and for the command line\n\n"
            "usage: remuda VERB [options] ...\n\n");
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-        printf("    remuda %-8s %s\n", verbs[i].name, verbs[i].help);
+        printf("    remuda %-10s %s\n", verbs[i].name, verbs[i].help);
     printf("\n    remuda VERB --help    tells about one of them\n"
            "    remuda --version      prints the version\n");
     return 0;
@@ -74,6 +75,7 @@ int main(int argc, char **argv)
         output[32 * 1024]; /* with less, writing help could fail before end_output() looks */
     setvbuf(stdout, output, _IOFBF, sizeof output);
     fill_standard_descriptors();
+    rmd_net_use();
     if (rmd_start(&argc, &argv) < 0)
         return rmdi_complain("", "REMUDA_RECORD: %s", rmd_error_detail());
     const char *name = argc > 1 ? argv[1] : "--help";

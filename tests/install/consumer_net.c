@@ -6,6 +6,7 @@
 int main(void)
 {
     rmd_journal *journal;
+    rmd_net_use();
     int err = rmd_journal_open(&journal, "/dev/null");
     printf("%s: %s\n", rmd_error_name(err), rmd_error_detail());
     return 0;
