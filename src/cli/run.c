@@ -2,9 +2,8 @@
 /* `remuda run`: options, signals, and the loop that a run lives on. */
 #include "base/error.h"
 #include "cli/run_options.h"
+#include "cli/shell_choice.h"
 #include "cli/verb.h"
-#include "exec/environment.h"
-#include "exec/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,46 +25,6 @@ typedef struct session {
     int signal;          /* the first of them */
     char detail[512];    /* why the loop ended before the run */
 } session;
-
-/* ---- what decides how commands are run ---- */
-
-/* A function that the shell has exported would be run by the shell in place of a program
- * of that name. */
-static bool is_shell_function(const char *name)
-{
-    char variable[256];
-    int n = snprintf(variable, sizeof variable, "BASH_FUNC_%s%%%%", name);
-    return n < (int)sizeof variable && rmdi_env_get(environ, variable);
-}
-
-static bool is_program(void *ctx, const char *name)
-{
-    char found[PATH_MAX];
-    (void)ctx;
-    if (is_shell_function(name))
-        return false;
-    if (strchr(name, '/'))
-        return access(name, X_OK) == 0;
-    return rmdi_path_find(name, getenv("PATH"), NULL, found) == 0;
-}
-
-static bool understands_scripts(const char *shell)
-{
-    static const char *const family[] = { "sh", "bash", "dash", "ash", "ksh", "mksh", "zsh" };
-    const char *slash = strrchr(shell, '/'), *name = slash ? slash + 1 : shell;
-    for (size_t i = 0; i < sizeof family / sizeof *family; i++)
-        if (strcmp(name, family[i]) == 0)
-            return access(shell, X_OK) == 0;
-    return false;
-}
-
-static const char *choose_shell(void)
-{
-    const char *wanted = getenv("PARALLEL_SHELL"), *login = getenv("SHELL");
-    if (wanted && *wanted)
-        return wanted;
-    return login && understands_scripts(login) ? login : "/bin/sh";
-}
 
 /* ---- signals ---- */
 
@@ -254,8 +213,8 @@ int rmdi_verb_run(int argc, char **argv)
         rmdi_cli_run_help();
     cli.run.shell_given = cli.run.template.shell;
     if (!cli.run.template.shell)
-        cli.run.template.shell = choose_shell();
-    cli.run.template.is_program = is_program;
+        cli.run.template.shell = rmdi_choose_shell();
+    cli.run.template.is_program = rmdi_is_program;
     cli.run.census |= isatty(2) && !cli.run.quiet;
     if (err < 0)
         status = rmdi_complain("run", "%s", rmd_error_detail());
