@@ -183,24 +183,12 @@ static int set_retry_failed(void *to, const char *value)
     return 0;
 }
 
-static int add_word(rmdi_words *list, const char *word)
-{
-    void *words = list->words;
-    int err = rmdi_array_reserve(&words, &list->capacity, list->len + 1, sizeof *list->words);
-    list->words = words;
-    if (err < 0)
-        return err;
-    list->words[list->len++] = word;
-    list->words[list->len] = NULL;
-    return 0;
-}
-
 static int add_environment(void *to, const char *value)
 {
     rmdi_cli_run *cli = to;
     if (!*value || strchr(value, '='))
         return rmdi_fail(RMD_EINVAL, "--env \"%s\": takes the name of a variable", value);
-    int err = add_word(&cli->environment, value);
+    int err = rmdi_words_add(&cli->environment, value);
     cli->run.environment = cli->environment.words;
     return err;
 }
@@ -208,7 +196,7 @@ static int add_environment(void *to, const char *value)
 static int add_report(void *to, const char *value)
 {
     rmdi_cli_run *cli = to;
-    int err = add_word(&cli->reports, value);
+    int err = rmdi_words_add(&cli->reports, value);
     cli->run.reports = cli->reports.words;
     return err;
 }

@@ -3,15 +3,10 @@
 #ifndef RMDI_CLI_RUN_OPTIONS_H
 #define RMDI_CLI_RUN_OPTIONS_H
 
+#include "cli/words.h"
 #include "job/run.h"
 
 enum { RMDI_LADDER_MAX = 32 };
-
-/* A list that options add to; NULL-terminated once it has a member. */
-typedef struct rmdi_words {
-    const char **words;
-    size_t len, capacity;
-} rmdi_words;
 
 typedef struct rmdi_cli_run {
     rmdi_run_options run;

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* Functions that do what functions should not, for the tests of `remuda call` and `remuda map`. */
+#include <math.h>
+#include <remuda.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static int die(rmd_call *call)
+{
+    int signal = SIGABRT;
+    if (rmd_call_has(call, 0) && rmd_call_get(call, 0, &signal) < 0)
+        return RMD_EINVAL;
+    fprintf(stderr, "the last words\n");
+    raise(signal);
+    return 0;
+}
+
+static int leave(rmd_call *call)
+{
+    (void)call;
+    _exit(3);
+}
+
+/* Milliseconds; gives up when it is told to. */
+static int nap(rmd_call *call)
+{
+    int ms;
+    if (rmd_call_get(call, 0, &ms) < 0)
+        return RMD_EINVAL;
+    for (; ms > 0 && !rmd_call_cancelled(call); ms -= 10)
+        nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+    return ms > 0 ? rmd_call_fail(call, RMD_ECANCELED, "woken up") : rmd_call_return(call, "slept");
+}
+
+/* As many bytes. */
+static int many(rmd_call *call)
+{
+    size_t n;
+    if (rmd_call_get(call, 0, &n) < 0)
+        return RMD_EINVAL;
+    char *bytes = calloc(n + 1, 1);
+    if (!bytes)
+        return RMD_ENOMEM;
+    int err = rmd_call_return(call, ((rmd_bytes){ bytes, n }));
+    free(bytes);
+    return err;
+}
+
+/* Its argument, whatever it is; several as a list. */
+static int echo(rmd_call *call)
+{
+    const rmd_args *args = rmd_call_args(call);
+    if (args->count == 1)
+        return rmd_call_return(call, args->values[0]);
+    return rmd_call_return(call, rmd_list(args->values, args->count));
+}
+
+/* Fails for odd numbers. */
+static int even(rmd_call *call)
+{
+    long n;
+    if (rmd_call_get(call, 0, &n) < 0)
+        return RMD_EINVAL;
+    return n % 2 ? rmd_call_fail(call, RMD_EIO, "%ld is odd", n) : rmd_call_return(call, n);
+}
+
+/* Succeeds in the n-th attempt. */
+static int attempt(rmd_call *call)
+{
+    unsigned n;
+    if (rmd_call_get(call, 0, &n) < 0)
+        return RMD_EINVAL;
+    if (rmd_call_attempt(call) < n)
+        return rmd_call_fail(call, RMD_EAGAIN, "attempt %u", rmd_call_attempt(call));
+    return rmd_call_return(call, rmd_call_attempt(call));
+}
+
+static int nothing_of(rmd_call *call)
+{
+    return rmd_call_return(call, (double)NAN);
+}
+
+static const rmd_function functions[] = {
+    { "die", die, "ends by a signal", "signal:int=", NULL },
+    { "leave", leave, "exits", "", NULL },
+    { "nap", nap, "takes its time", "ms:int", "text" },
+    { "many", many, NULL, "n:int", "bytes" },
+    { "echo", echo, "what it gets", NULL, NULL },
+    { "even", even, NULL, "n:int", "int" },
+    { "attempt", attempt, NULL, "n:int", "int" },
+    { "nan", nothing_of, NULL, "", "float" },
+    { "a.function.whose.name.is.so.long.that.nothing.fits", echo, "help", "*all:any", "any" },
+    { 0 },
+};
+
+RMD_PLUGIN(functions);
