@@ -142,16 +142,21 @@ static int print_value(const call *c, const rmd_value *value)
     return status;
 }
 
+static int tell_failure(const rmd_failure *failure)
+{
+    rmdi_buffer text = { 0 };
+    if (rmdi_calling_failure(&text, failure) == 0)
+        rmdi_complain("call", "%s", text.data);
+    rmdi_buffer_free(&text);
+    return A_TASK_FAILED;
+}
+
 static int tell(const call *c, const rmd_future *future)
 {
     const rmd_value *value;
     rmd_failure failure;
-    if (rmd_future_failure(future, &failure) == 0) {
-        rmdi_complain("call", "%s: %s [%s]", rmd_outcome_name(failure.outcome),
-                      *failure.detail ? failure.detail : rmd_strerror(failure.error),
-                      rmd_error_name(failure.error));
-        return A_TASK_FAILED;
-    }
+    if (rmd_future_failure(future, &failure) == 0)
+        return tell_failure(&failure);
     int err = rmd_future_value(future, &value);
     return err < 0 ? rmdi_complain_error("call", err) : print_value(c, value);
 }

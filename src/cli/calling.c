@@ -4,14 +4,39 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "cli/nearest.h"
+#include "cli/shell_choice.h"
 #include "job/size.h"
 
+#include <remuda/foreign.h>
 #include <remuda/plugin.h>
+
+enum { OWN_CODES = -1000 };
 
 int rmdi_calling_set_load(void *to, const char *value)
 {
     rmdi_calling *calling = to;
     return rmdi_words_add(&calling->plugins, value);
+}
+
+int rmdi_calling_set_service(void *to, const char *value)
+{
+    rmdi_calling *calling = to;
+    calling->service = value;
+    return 0;
+}
+
+int rmdi_calling_set_program(void *to, const char *value)
+{
+    rmdi_calling *calling = to;
+    calling->program = value;
+    return 0;
+}
+
+int rmdi_calling_set_worker(void *to, const char *value)
+{
+    rmdi_calling *calling = to;
+    calling->worker = value;
+    return 0;
 }
 
 int rmdi_calling_set_pool(void *to, const char *value)
@@ -41,12 +66,47 @@ int rmdi_calling_set_retries(void *to, const char *value)
     return err;
 }
 
+static int check_service(const rmdi_calling *calling)
+{
+    if (calling->program && calling->worker)
+        return rmdi_fail(RMD_EINVAL, "--program and --worker exclude one another");
+    if (calling->service && !calling->program && !calling->worker)
+        return rmdi_fail(RMD_EINVAL, "--service %.150s needs --program CMD, or --worker CMD",
+                         calling->service);
+    if (!calling->service && (calling->program || calling->worker))
+        return rmdi_fail(RMD_EINVAL, "--%s needs --service NAME: that is the function",
+                         calling->program ? "program" : "worker");
+    return 0;
+}
+
+static int add_service(const rmdi_calling *calling)
+{
+    const char *command = calling->program ? calling->program : calling->worker;
+    char **argv;
+    int err = check_service(calling);
+    if (err < 0 || !calling->service)
+        return err;
+    err = rmdi_command_argv(command, &argv);
+    if (err < 0)
+        return rmdi_fail(err, "--%s: an empty command", calling->program ? "program" : "worker");
+    rmd_foreign foreign = { .size = sizeof foreign,
+                            .name = calling->service,
+                            .argv = (const char *const *)argv,
+                            .worker = calling->worker,
+                            .help = command,
+                            .parameters = calling->program ? "input:any=" : NULL,
+                            .result = calling->program ? "bytes" : NULL };
+    err = rmd_foreign_add(&foreign);
+    rmdi_free(argv);
+    return err;
+}
+
 int rmdi_calling_add_functions(const rmdi_calling *calling)
 {
     int err = 0;
     for (size_t i = 0; i < calling->plugins.len && err == 0; i++)
         err = rmd_plugin_load(calling->plugins.words[i]);
-    return err;
+    return err < 0 ? err : add_service(calling);
 }
 
 static int found_one(const rmd_function *function, void *ctx)
@@ -90,6 +150,16 @@ bool rmdi_calling_close(rmd_pool *pool)
         return false;
     (void)rmd_pool_free(pool);
     return true;
+}
+
+/* Of the codes that are programs' to use only the number is known. */
+int rmdi_calling_failure(rmdi_buffer *to, const rmd_failure *failure)
+{
+    const char *why = *failure->detail ? failure->detail : rmd_strerror(failure->error);
+    const char *outcome = rmd_outcome_name(failure->outcome);
+    if (failure->error < OWN_CODES)
+        return rmdi_buffer_add_format(to, "%s: %s [%d]", outcome, why, failure->error);
+    return rmdi_buffer_add_format(to, "%s: %s [%s]", outcome, why, rmd_error_name(failure->error));
 }
 
 void rmdi_calling_free(rmdi_calling *calling)

@@ -4,6 +4,7 @@
 #define RMDI_CLI_CALLING_H
 
 #include "cli/words.h"
+#include "data/bytes.h"
 
 #include <remuda/function.h>
 #include <remuda/pool.h>
@@ -13,16 +14,22 @@ typedef struct rmdi_calling {
     const char *verb;
     const char *pool; /* NULL: the verb's own choice */
     rmdi_words plugins;
+    const char *service, *program, *worker; /* a function that is a program, or a worker's */
     rmd_limits limits;
     bool help;
 } rmdi_calling;
 
 /* Rows for the tables of options. */
-#define RMDI_CALLING_SOURCES                             \
-    {                                                    \
-        "load", 0, "FILE", rmdi_calling_set_load,        \
-            .help = "take functions from a plug-in, as " \
-                    "./libdemo.so (repeatable)"          \
+#define RMDI_CALLING_SOURCES                                                                  \
+    { "load", 0, "FILE", rmdi_calling_set_load,                                               \
+      .help = "take functions from a plug-in, as ./libdemo.so (repeatable)" },                \
+        { "service", 0, "NAME", rmdi_calling_set_service,                                     \
+          .help = "the function NAME is a program, which one of the next two names" },        \
+        { "program", 0, "CMD", rmdi_calling_set_program,                                      \
+          .help = "CMD is run for each call: bytes on its stdin, the result on its stdout" }, \
+    {                                                                                         \
+        "worker", 0, "CMD", rmdi_calling_set_worker,                                          \
+            .help = "CMD is started once for each worker, and speaks the protocol of workers" \
     }
 #define RMDI_CALLING_TASKS                                                                      \
     { "pool", 0, "KIND:N", rmdi_calling_set_pool, .help = "processes:N, or threads:N" },        \
@@ -38,11 +45,15 @@ typedef struct rmdi_calling {
     }
 
 int rmdi_calling_set_load(void *to, const char *value);
+int rmdi_calling_set_service(void *to, const char *value);
+int rmdi_calling_set_program(void *to, const char *value);
+int rmdi_calling_set_worker(void *to, const char *value);
 int rmdi_calling_set_pool(void *to, const char *value);
 int rmdi_calling_set_timeout(void *to, const char *value);
 int rmdi_calling_set_retries(void *to, const char *value);
 
-/* Adds the functions that were asked for. The errors of rmd_plugin_load(). */
+/* Adds the functions that were asked for. The errors of rmd_plugin_load() and rmd_foreign_add();
+ * RMD_EINVAL when what belongs together is not there together. */
 int rmdi_calling_add_functions(const rmdi_calling *calling);
 
 /* The function of this name; NULL: there is none, and the detail says how to find one. */
@@ -54,6 +65,9 @@ int rmdi_calling_open(const rmdi_calling *calling, rmd_pool **pool, const char *
 /* Waits for the rest, and frees it. False: tasks that were told to stop still run; then there is no
  * other way out than _exit(). */
 bool rmdi_calling_close(rmd_pool *pool);
+
+/* Writes how a task failed to the buffer: "lost: the sentence [RMD_ELOST]". RMD_ENOMEM. */
+int rmdi_calling_failure(rmdi_buffer *to, const rmd_failure *failure);
 
 void rmdi_calling_free(rmdi_calling *calling);
 

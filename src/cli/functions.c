@@ -125,7 +125,9 @@ static int list_functions(listing *l)
         return rmdi_complain_error("functions", err);
     rmd_functions_walk(measure, l);
     if (!l->count)
-        fprintf(stderr, "remuda functions: there are none: --load names a plug-in\n");
+        fprintf(
+            stderr,
+            "remuda functions: there are none: --load and --service say where they come from\n");
     err = rmd_functions_walk(l->json ? print_json : print_row, l);
     return err < 0 ? rmdi_complain_error("functions", err) : 0;
 }
