@@ -9,6 +9,7 @@ enum { RMDI_EXIT_OWN_ERROR = 255 };
 /* argv[0] is the verb. Returns the exit status. */
 int rmdi_verb_run(int argc, char **argv);
 int rmdi_verb_call(int argc, char **argv);
+int rmdi_verb_map(int argc, char **argv);
 int rmdi_verb_functions(int argc, char **argv);
 int rmdi_verb_explain(int argc, char **argv);
 int rmdi_verb_watch(int argc, char **argv);

@@ -14,6 +14,8 @@ static int die(rmd_call *call)
     int signal = SIGABRT;
     if (rmd_call_has(call, 0) && rmd_call_get(call, 0, &signal) < 0)
         return RMD_EINVAL;
+    if (!signal)
+        return 0;
     fprintf(stderr, "the last words\n");
     raise(signal);
     return 0;
@@ -79,6 +81,16 @@ static int attempt(rmd_call *call)
     return rmd_call_return(call, rmd_call_attempt(call));
 }
 
+/* Adds two of itself, one less each. */
+static int tree(rmd_call *call)
+{
+    int n;
+    int err = rmd_call_get(call, 0, &n);
+    for (int i = 0; i < 2 && n > 0 && err == 0; i++)
+        err = rmd_call_add(call, "tree", RMD_ARGS(n - 1));
+    return err < 0 ? err : rmd_call_return(call, n);
+}
+
 static int nothing_of(rmd_call *call)
 {
     return rmd_call_return(call, (double)NAN);
@@ -92,6 +104,7 @@ static const rmd_function functions[] = {
     { "echo", echo, "what it gets", NULL, NULL },
     { "even", even, NULL, "n:int", "int" },
     { "attempt", attempt, NULL, "n:int", "int" },
+    { "tree", tree, NULL, "n:int", "int" },
     { "nan", nothing_of, NULL, "", "float" },
     { "a.function.whose.name.is.so.long.that.nothing.fits", echo, "help", "*all:any", "any" },
     { 0 },
