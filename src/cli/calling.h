@@ -20,24 +20,24 @@ typedef struct rmdi_calling {
 } rmdi_calling;
 
 /* Rows for the tables of options. */
-#define RMDI_CALLING_SOURCES                                                                  \
-    { "load", 0, "FILE", rmdi_calling_set_load,                                               \
-      .help = "take functions from a plug-in, as ./libdemo.so (repeatable)" },                \
-        { "service", 0, "NAME", rmdi_calling_set_service,                                     \
-          .help = "the function NAME is a program, which one of the next two names" },        \
-        { "program", 0, "CMD", rmdi_calling_set_program,                                      \
-          .help = "CMD is run for each call: bytes on its stdin, the result on its stdout" }, \
-    {                                                                                         \
-        "worker", 0, "CMD", rmdi_calling_set_worker,                                          \
-            .help = "CMD is started once for each worker, and speaks the protocol of workers" \
+#define RMDI_CALLING_SOURCES                                                    \
+    { "load", 0, "FILE", rmdi_calling_set_load,                                 \
+      .help = "take functions from a plug-in, as ./libdemo.so (repeatable)" },  \
+        { "service", 0, "NAME", rmdi_calling_set_service,                       \
+          .help = "the function NAME is what one of the next two says" },       \
+        { "program", 0, "CMD", rmdi_calling_set_program,                        \
+          .help = "a program for each call: bytes in, bytes out" },             \
+    {                                                                           \
+        "worker", 0, "CMD", rmdi_calling_set_worker,                            \
+            .help = "one for each worker, which speaks the protocol of workers" \
     }
-#define RMDI_CALLING_TASKS                                                                      \
-    { "pool", 0, "KIND:N", rmdi_calling_set_pool, .help = "processes:N, or threads:N" },        \
-        { "timeout", 0, "TIME", rmdi_calling_set_timeout,                                       \
-          .help = "end a task after TIME (10, 1.5m, 1h30m)" },                                  \
-    {                                                                                           \
-        "retries", 0, "N", rmdi_calling_set_retries,                                            \
-            .help = "start a task that fails, or kills its worker, up to N times (0: for ever)" \
+#define RMDI_CALLING_TASKS                                                                \
+    { "pool", 0, "KIND:N", rmdi_calling_set_pool, .help = "processes:N, or threads:N" },  \
+        { "timeout", 0, "TIME", rmdi_calling_set_timeout,                                 \
+          .help = "end a task after TIME (10, 1.5m, 1h30m)" },                            \
+    {                                                                                     \
+        "retries", 0, "N", rmdi_calling_set_retries,                                      \
+            .help = "start a task that fails, or kills its worker, N times (0: for ever)" \
     }
 #define RMDI_CALLING_HELP                                                      \
     {                                                                          \

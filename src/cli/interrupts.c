@@ -3,11 +3,12 @@
 
 #include "cli/verb.h"
 
+#include <remuda/select.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
-enum { WATCHED = 4 };
+enum { WATCHED = 4, STOP_MS = 50 };
 
 static const char *name_of(int signal)
 {
@@ -26,10 +27,13 @@ static void on_interrupt(rmdi_interrupts *in, int signal)
     _exit(128 + none);
 }
 
-/* Workers lead groups of their own, so the terminal stops only us. */
+/* Workers lead groups of their own, so the terminal stops only us. The thread of the pool that
+ * stops them has this long for it before it is stopped with us; if that is not enough, they go
+ * on. */
 static void on_stop(const rmdi_interrupts *in)
 {
     (void)rmd_pool_suspend(in->pool);
+    (void)!rmd_select(NULL, 0, rmd_after_ms(STOP_MS));
     raise(SIGSTOP); /* returns when we are continued */
     (void)rmd_pool_resume(in->pool);
 }

@@ -21,7 +21,7 @@ typedef struct verb {
 static const verb verbs[] = {
     { "run", rmdi_verb_run, "run a command over many inputs on a pool of workers" },
     { "call", rmdi_verb_call, "call a function of a plug-in, or a program, once" },
-    { "map", rmdi_verb_map, "call one for each line of standard input" },
+    { "map", rmdi_verb_map, "call a function for each line of standard input" },
     { "functions", rmdi_verb_functions, "list the functions that can be called" },
     { "explain", rmdi_verb_explain, "tell from a journal or a flight record what became of tasks" },
     { "watch", rmdi_verb_watch, "follow a run from another terminal, through its journal" },

@@ -275,6 +275,8 @@ static int open_and_run(map *m)
         err = rmdi_calling_open(&m->cli.calling, &m->pool, "processes");
     if (err < 0)
         return rmdi_complain_error("map", err);
+    if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
+        rmdi_complain("map", "reading lines from the terminal; Ctrl-D ends them");
     err = begin(m);
     int status = err < 0 ? rmdi_complain_error("map", err) : run(m);
     if (!rmdi_calling_close(m->pool))

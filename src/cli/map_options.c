@@ -30,7 +30,7 @@ static const rmdi_option rows[] = {
     RMDI_CALLING_SOURCES,
     { "text", 0, .help = "lines are texts, as they are, not JSON",
       .flag = offsetof(rmdi_cli_map, text) },
-    { "raw", 0, .help = "lines are bytes, and results that are bytes or texts are written as such",
+    { "raw", 0, .help = "lines are bytes; results that are bytes or texts are written as such",
       .flag = offsetof(rmdi_cli_map, raw) },
     { "spread", 0, .help = "a line is a list: the arguments of the task",
       .flag = offsetof(rmdi_cli_map, spread) },
