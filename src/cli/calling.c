@@ -5,10 +5,12 @@
 #include "base/error.h"
 #include "cli/nearest.h"
 #include "cli/shell_choice.h"
+#include "data/utf8.h"
 #include "job/size.h"
 
 #include <remuda/foreign.h>
 #include <remuda/plugin.h>
+#include <string.h>
 
 enum { OWN_CODES = -1000 };
 
@@ -152,14 +154,36 @@ bool rmdi_calling_close(rmd_pool *pool)
     return true;
 }
 
+/* Sentences come from functions, and may quote what they were given: nothing in them commands a
+ * terminal, or begins a line. */
+static int add_shown(rmdi_buffer *to, const char *text)
+{
+    size_t len = strlen(text), taken;
+    int err = 0;
+    for (size_t at = 0; at < len && err == 0; at += taken) {
+        uint32_t c = rmdi_utf8_decode((const unsigned char *)text + at, len - at, &taken);
+        if (c == '\n' || c == '\t')
+            err = rmdi_buffer_add_byte(to, ' ');
+        else if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c == RMDI_UTF8_REPLACEMENT)
+            err = rmdi_buffer_add_format(to, "\\u%04x", (unsigned)c);
+        else
+            err = rmdi_buffer_add(to, text + at, taken);
+    }
+    return err;
+}
+
 /* Of the codes that are programs' to use only the number is known. */
 int rmdi_calling_failure(rmdi_buffer *to, const rmd_failure *failure)
 {
     const char *why = *failure->detail ? failure->detail : rmd_strerror(failure->error);
-    const char *outcome = rmd_outcome_name(failure->outcome);
+    int err = rmdi_buffer_add_format(to, "%s: ", rmd_outcome_name(failure->outcome));
+    if (err == 0)
+        err = add_shown(to, why);
+    if (err < 0)
+        return err;
     if (failure->error < OWN_CODES)
-        return rmdi_buffer_add_format(to, "%s: %s [%d]", outcome, why, failure->error);
-    return rmdi_buffer_add_format(to, "%s: %s [%s]", outcome, why, rmd_error_name(failure->error));
+        return rmdi_buffer_add_format(to, " [%d]", failure->error);
+    return rmdi_buffer_add_format(to, " [%s]", rmd_error_name(failure->error));
 }
 
 void rmdi_calling_free(rmdi_calling *calling)

@@ -91,6 +91,11 @@ static int tree(rmd_call *call)
     return err < 0 ? err : rmd_call_return(call, n);
 }
 
+static int red(rmd_call *call)
+{
+    return rmd_call_fail(call, RMD_EIO, "a\x1b[31m\n\xc2\x9b");
+}
+
 static int nothing_of(rmd_call *call)
 {
     return rmd_call_return(call, (double)NAN);
@@ -105,6 +110,7 @@ static const rmd_function functions[] = {
     { "even", even, NULL, "n:int", "int" },
     { "attempt", attempt, NULL, "n:int", "int" },
     { "tree", tree, NULL, "n:int", "int" },
+    { "red", red, "fails", "", NULL },
     { "nan", nothing_of, NULL, "", "float" },
     { "a.function.whose.name.is.so.long.that.nothing.fits", echo, "help", "*all:any", "any" },
     { 0 },
