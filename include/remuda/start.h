@@ -12,8 +12,8 @@ RMD_BEGIN
  * notes that it was called and returns 0. When Remuda itself has started the program
  * anew as a helper process, it does that work and never returns: as the guard, which ends programs
  * and workers whose owner was killed, or as the template of which the workers of a processes pool
- * are forked (pool.h); so functions that they are to have are added before. It starts nothing
- * itself.
+ * are forked (pool.h); so functions that they are to have are added before, or come from
+ * plug-ins (plugin.h). It starts nothing itself.
  *
  * When the variable REMUDA_RECORD of the environment names a path it calls rmd_recorder_on() with
  * that, SIGUSR2 and crash, here and in the template, so for workers, too; %p in it is the number of
