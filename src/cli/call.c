@@ -164,32 +164,38 @@ static int tell(const call *c, const rmd_future *future)
 /* ---- the verb ---- */
 
 /* Told to stop, it cancels, and waits for what becomes of that. */
-static int wait_and_tell(const call *c, rmd_pool *pool, rmd_future *future)
+static int wait_for_end(rmd_future *future)
 {
-    rmdi_interrupts interrupts;
-    int err = rmdi_interrupts_begin(&interrupts, "call", pool);
-    if (err == 0) {
-        err = rmd_future_wait(future, RMD_FOREVER);
-        if (err == RMD_ECANCELED) {
-            (void)rmd_future_cancel(future);
-            rmd_stop_set(NULL);
-            err = rmd_future_wait(future, RMD_FOREVER);
-        }
-        int signal = rmdi_interrupts_end(&interrupts);
-        if (err == 0 && signal && rmd_future_error(future) < 0)
-            return 128 + signal;
-    }
-    return err < 0 ? rmdi_complain_error("call", err) : tell(c, future);
+    int err = rmd_future_wait(future, RMD_FOREVER);
+    if (err != RMD_ECANCELED)
+        return err;
+    (void)rmd_future_cancel(future);
+    rmd_stop *before = rmd_stop_set(NULL);
+    err = rmd_future_wait(future, RMD_FOREVER);
+    rmd_stop_set(before);
+    return err;
+}
+
+static int submit_and_wait(const call *c, rmd_pool *pool, rmd_args args, rmd_future **future)
+{
+    rmd_task_options options = { .size = sizeof options, .limits = c->calling.limits };
+    int err = rmd_pool_call(pool, future, c->words.words[0], args, &options);
+    return err < 0 ? err : wait_for_end(*future);
 }
 
 static int call_on(const call *c, rmd_pool *pool, rmd_args args)
 {
-    rmd_future *future;
-    rmd_task_options options = { .size = sizeof options, .limits = c->calling.limits };
-    int err = rmd_pool_call(pool, &future, c->words.words[0], args, &options);
-    if (err < 0)
-        return rmdi_complain_error("call", err);
-    int status = wait_and_tell(c, pool, future);
+    rmdi_interrupts interrupts;
+    rmd_future *future = NULL;
+    int status, signal = 0, err = rmdi_interrupts_begin(&interrupts, "call", pool);
+    if (err == 0) {
+        err = submit_and_wait(c, pool, args, &future);
+        signal = rmdi_interrupts_end(&interrupts);
+    }
+    if (signal && (err < 0 || rmd_future_error(future) < 0))
+        status = 128 + signal;
+    else
+        status = err < 0 ? rmdi_complain_error("call", err) : tell(c, future);
     rmd_future_free(future);
     return status;
 }

@@ -27,12 +27,14 @@ static int leave(rmd_call *call)
     _exit(3);
 }
 
-/* Milliseconds; gives up when it is told to. */
+/* Milliseconds; says that it has begun if it is long, and gives up when it is told to. */
 static int nap(rmd_call *call)
 {
     int ms;
     if (rmd_call_get(call, 0, &ms) < 0)
         return RMD_EINVAL;
+    if (ms > 10000)
+        fprintf(stderr, "napping\n");
     for (; ms > 0 && !rmd_call_cancelled(call); ms -= 10)
         nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
     return ms > 0 ? rmd_call_fail(call, RMD_ECANCELED, "woken up") : rmd_call_return(call, "slept");
