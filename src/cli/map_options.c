@@ -40,7 +40,7 @@ static const rmdi_option rows[] = {
       .flag = offsetof(rmdi_cli_map, keyed) },
     { "halt", 0, .help = "end at the first failure, and cancel the rest",
       .flag = offsetof(rmdi_cli_map, halt) },
-    { "window", 0, "N", set_window, .help = "N tasks are under way at most (64 for each worker)" },
+    { "window", 0, "N", set_window, .help = "N tasks are under way at most (256 for each worker)" },
     { "quiet", 0, .help = "say nothing about failed tasks, print no account",
       .flag = offsetof(rmdi_cli_map, quiet) },
     RMDI_CALLING_TASKS,
