@@ -224,9 +224,9 @@ static int status_of(map *m, int err, const char *detail, const rmd_census *cens
         return 128 + SIGPIPE;
     if (output)
         return rmdi_complain("map", "writing the output: %s", strerror(output));
-    if (err == RMD_ECANCELED) /* by a task */
-        rmdi_complain("map", "ended early: %s", detail);
-    else if (err < 0 && !rmd_atomic_load(&m->halted, RMD_RELAXED))
+    if (err == RMD_ECANCELED && !m->cli.quiet) /* by a task, which has been told */
+        rmdi_complain("map", "ended early by that");
+    else if (err < 0 && err != RMD_ECANCELED && !rmd_atomic_load(&m->halted, RMD_RELAXED))
         return rmdi_complain("map", "%s [%s]", detail, rmd_error_name(err));
     uint64_t failed = census->failed + census->timeout + census->lost + census->dead;
     return failed > FAILURES_SHOWN_MAX ? FAILURES_SHOWN_MAX + 1 : (int)failed;

@@ -93,6 +93,16 @@ static int tree(rmd_call *call)
     return err < 0 ? err : rmd_call_return(call, n);
 }
 
+/* Looks for 7. */
+static int seek(rmd_call *call)
+{
+    int n;
+    int err = rmd_call_get(call, 0, &n);
+    if (err == 0 && n == 7)
+        return rmd_call_fail(call, RMD_ECANCELED, "here is 7");
+    return err < 0 ? err : rmd_call_return(call, n);
+}
+
 static int red(rmd_call *call)
 {
     return rmd_call_fail(call, RMD_EIO, "a\x1b[31m\n\xc2\x9b");
@@ -112,6 +122,7 @@ static const rmd_function functions[] = {
     { "even", even, NULL, "n:int", "int" },
     { "attempt", attempt, NULL, "n:int", "int" },
     { "tree", tree, NULL, "n:int", "int" },
+    { "seek", seek, NULL, "n:int", "int" },
     { "red", red, "fails", "", NULL },
     { "nan", nothing_of, NULL, "", "float" },
     { "a.function.whose.name.is.so.long.that.nothing.fits", echo, "help", "*all:any", "any" },
