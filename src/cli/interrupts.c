@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { WATCHED = 4, STOP_MS = 50 };
+enum { WATCHED = 4, STOP_MS = 100 };
 
 static const char *name_of(int signal)
 {
