@@ -45,11 +45,12 @@ static void check_result(const rmdi_buffer *result)
 static void answer(rmdi_foreign_codec codec, rmd_bytes frame)
 {
     static const rmd_function function = { .name = "f" };
-    rmdi_buffer result = { 0 };
+    rmdi_buffer result = { 0 }, added = { 0 };
     rmd_call *call = calloc(1, sizeof *call);
     require(call != NULL);
     call->function = &function;
     call->result = &result;
+    call->added = &added;
     int err = 1;
     rmdi_foreign_answered answered = rmdi_foreign_codec_answer(codec, call, TASK, frame, &err);
     require(err <= 0 && (err == 0 || *rmd_error_detail() || err == RMD_FOREIGN_ERROR));
@@ -58,6 +59,7 @@ static void answer(rmdi_foreign_codec codec, rmd_bytes frame)
     if (err == 0)
         check_result(&result);
     rmdi_buffer_free(&result);
+    rmdi_buffer_free(&added);
     free(call);
 }
 
