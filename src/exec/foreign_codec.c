@@ -218,8 +218,7 @@ static rmdi_foreign_answered give(rmd_call *call, const rmd_value *answer, uint6
     *err = check_answer(answer, id);
     if (*err < 0)
         return RMDI_FOREIGN_NO_ANSWER;
-    *err = error ? fail_call(call, error->as.bytes)
-                 : add_all(call, rmd_value_find(answer, "add"));
+    *err = error ? fail_call(call, error->as.bytes) : add_all(call, rmd_value_find(answer, "add"));
     if (*err == 0)
         *err = rmd_call_return(call, rmd_value_find(answer, "result"));
     return RMDI_FOREIGN_ANSWERED;

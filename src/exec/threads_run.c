@@ -244,21 +244,17 @@ static int attempts(rmdi_thread_task *task, rmdi_self *self, rmdi_frame *frame,
     return code;
 }
 
-/* Of a task that may add others. What it has added is kept with it. */
-static __attribute__((noinline)) int attempts_adding(rmdi_thread_task *task, rmdi_self *self,
-                                                     rmdi_frame *frame, const rmd_value **value)
+/* What a task has added is kept with it, if it has ended OK: the code of its end. */
+static __attribute__((noinline)) int keep_added(rmdi_thread_task *task, rmdi_buffer *added,
+                                                int code)
 {
-    rmdi_buffer added = { 0 };
-    frame->added = &added;
-    int code = attempts(task, self, frame, value);
-    frame->added = NULL;
-    rmdi_buffer *kept = code == 0 && added.len ? rmdi_alloc(sizeof *kept) : NULL;
+    rmdi_buffer *kept = code == 0 && added->len ? rmdi_alloc(sizeof *kept) : NULL;
     if (!kept) {
-        code = code == 0 && added.len ? rmdi_fail_memory() : code;
-        rmdi_buffer_free(&added);
+        code = code == 0 && added->len ? rmdi_fail_memory() : code;
+        rmdi_buffer_free(added);
         return code;
     }
-    *kept = added;
+    *kept = *added;
     task->cold = true;
     task->added = kept;
     task->adds = RMDI_ADDS_HAS;
@@ -404,8 +400,11 @@ bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top)
     self->context = bindings_of(task);
     heed(task, &frame);
     bool recorded = rmdi_record_task_begin(task->future.id, begun_on(worker, task));
-    int code = task->adds ? attempts_adding(task, self, &frame, &value)
-                          : attempts(task, self, &frame, &value);
+    rmdi_buffer added = { 0 };
+    frame.added = task->adds ? &added : NULL;
+    int code = attempts(task, self, &frame, &value);
+    if (frame.added)
+        code = keep_added(task, &added, code);
     self->context = bound;
     self->stop = stop;
     self->frame = frame.outer;
