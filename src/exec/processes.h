@@ -197,7 +197,7 @@ struct rmdi_processes {
     rmdi_overlooked overlooked;
     rmd_atomic(int64_t) waited_ns; /* when a thread had waited for a task last; a hint */
     /* the keeper's own: */
-    rmd_source *bell_source, *timer, *retry, *socket_source, *look;
+    rmd_source *bell_source, *timer, *retry, *socket_source, *look, *leave;
     rmd_source *stderr_source; /* our own stderr is full */
     bool looks_soon;           /* `look` is armed */
     rmdi_guard_watch guard;

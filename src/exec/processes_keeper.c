@@ -147,6 +147,30 @@ static void look_at_workers(rmdi_processes *pool)
         rmdi_process_look(&pool->processes[i]);
 }
 
+/* A thread that waits for one task after the other takes all answers that it comes by, and while it
+ * does so we would be woken for each that it has not taken yet, and find nothing, on a processor
+ * that the workers need. So its answers are left to it, and looked for a moment later; meanwhile
+ * nobody rings. Not when somebody waits for a place in the queue: that is for us to see. */
+enum { LEAVE_US = 100 };
+
+static bool leave_to_waiters(rmdi_processes *pool)
+{
+    int64_t now = rmdi_clock_monotonic_ns();
+    int64_t since = now - rmd_atomic_load(&pool->waited_ns, RMD_RELAXED);
+    rmdi_lock_enter(&pool->kept.lock);
+    bool leave = since < LEAVE_US * 1000 && !pool->place_waiters;
+    rmdi_lock_release(&pool->kept.lock);
+    return leave && rmd_source_set_due(pool->leave, RMD_DEADLINE_AT(now + LEAVE_US * 1000)) == 0;
+}
+
+static void on_leave(rmd_source *source, unsigned events, void *ctx)
+{
+    (void)source;
+    (void)events;
+    take_answers(ctx);
+    arm_timer(ctx);
+}
+
 static void on_bell(rmd_source *source, unsigned events, void *ctx)
 {
     rmdi_processes *pool = ctx;
@@ -154,6 +178,8 @@ static void on_bell(rmd_source *source, unsigned events, void *ctx)
     (void)events;
     rmdi_poll_event_clear(pool->bell);
     look_at_workers(pool);
+    if (leave_to_waiters(pool))
+        return;
     take_answers(pool);
     arm_timer(pool);
 }
@@ -223,6 +249,7 @@ void rmdi_processes_keeper_close(rmdi_processes *pool)
     rmd_source_free(pool->retry);
     rmd_source_free(pool->stderr_source);
     rmd_source_free(pool->look);
+    rmd_source_free(pool->leave);
     rmdi_guard_watch_close(&pool->guard);
 }
 
@@ -259,6 +286,8 @@ int rmdi_processes_keeper_open(rmdi_processes *pool)
         err = rmd_loop_timer(pool->kept.loop, &pool->retry, RMD_FOREVER, 0, on_retry, pool);
     if (err == 0)
         err = rmd_loop_timer(pool->kept.loop, &pool->look, RMD_FOREVER, 0, on_look, pool);
+    if (err == 0)
+        err = rmd_loop_timer(pool->kept.loop, &pool->leave, RMD_FOREVER, 0, on_leave, pool);
     if (err == 0)
         err = rmdi_guard_watch_open(&pool->guard, pool->kept.loop);
     if (err == 0)

@@ -145,6 +145,8 @@ static rmd_loop *loop(const rmd_future *future)
  * this processor. */
 static const int64_t just_now_ns = 100 * 1000, again_ns = 80 * 1000, first_ns = 8 * 1000;
 
+enum { AROUND_MAX = 8 }; /* workers whose rings are looked at */
+
 static void drop_share(rmdi_ring_share *share)
 {
     if (rmd_atomic_sub(&share->refs, 1, RMD_ACQ_REL) == 1)
@@ -184,6 +186,19 @@ static void begin_looking(look *l, bool sleepy)
     l->awaited = there ? 0 : rmdi_ring_awaited(&process->ring);
 }
 
+/* With the lock held: also those of some others, so that they have room again, and the keeper, who
+ * would do it, can sleep. */
+static void collect_around(rmdi_processes *pool, const rmdi_process_task *task, rmdi_link *ended)
+{
+    unsigned workers = pool->kept.pool.workers, n = workers < AROUND_MAX ? workers : AROUND_MAX;
+    unsigned first = task->process ? task->process->index : 0;
+    for (unsigned i = 0; i < n; i++) {
+        rmdi_process *process = &pool->processes[(first + i) % workers];
+        if (process->share && rmdi_ring_has_answer(&process->ring))
+            rmdi_process_collect(process, ended);
+    }
+}
+
 /* Takes the answers of the worker that has the task, and, unless it is over, looks on from there.
  * What it held before is given up. */
 static void look_closely(look *l, bool go_on, bool sleepy)
@@ -201,6 +216,7 @@ static void look_closely(look *l, bool go_on, bool sleepy)
         rmdi_process_collect(process, &ended); /* the task has gone elsewhere */
     if (task->process)
         rmdi_process_collect(task->process, &ended);
+    collect_around(pool, task, &ended);
     if (go_on && task->process)
         begin_looking(l, sleepy);
     rmdi_lock_release(&pool->kept.lock);
