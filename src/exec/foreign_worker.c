@@ -161,16 +161,27 @@ static int read_frame(worker *w, rmd_bytes *frame, rmd_deadline due)
     return err;
 }
 
-static int write_frame(worker *w, rmd_bytes frame, rmd_deadline due)
+static int send_all(worker *w, rmdi_sending *sending, rmd_deadline due)
 {
-    rmdi_sending sending;
-    int err = rmdi_framed_begin(w->framed, &sending, frame);
-    while (err == 0 && (err = rmdi_framed_send(w->framed, &sending)) == 0) {
+    int err = 0;
+    while (err == 0 && (err = rmdi_framed_send(w->framed, sending)) == 0) {
         if (w->child.over)
             return RMD_ECLOSED;
         err = await(w, RMD_WRITABLE, due);
     }
     return err < 0 ? err : 0;
+}
+
+/* *unsent: nobody reads the stream any more, and not one byte of the frame went out. (That it has
+ * not read all of what did go out, which the system would tell, does not say how much it knows.) */
+static int write_frame(worker *w, rmd_bytes frame, rmd_deadline due, bool *unsent)
+{
+    rmdi_sending sending;
+    int err = rmdi_framed_begin(w->framed, &sending, frame);
+    if (err == 0)
+        err = send_all(w, &sending, due);
+    *unsent = err == RMD_ECLOSED && sending.parts[0].iov_len == RMD_FRAME_HEAD;
+    return err;
 }
 
 /* ---- starting ---- */
@@ -313,17 +324,14 @@ static int explain_answer(const rmdi_foreign *foreign, int err)
     return explain_read(err, "answered", foreign->answer_ms);
 }
 
-/* *unread: the worker has ended without having read all of the task, and so has not begun it. */
-static int exchange(worker *w, rmd_call *call, rmd_bytes task, bool *unread)
+/* *unsent: the worker has not seen anything of the task. */
+static int exchange(worker *w, rmd_call *call, rmd_bytes task, bool *unsent)
 {
     rmd_deadline due = rmdi_foreign_due(w->foreign);
     rmd_bytes answer;
-    int err = write_frame(w, task, due), failed = 0;
-    *unread = err == RMD_ECLOSED;
-    if (err == 0) {
+    int err = write_frame(w, task, due, unsent), failed = 0;
+    if (err == 0)
         err = read_frame(w, &answer, due);
-        *unread = err == RMD_ECLOSED && rmdi_framed_was_reset(w->framed);
-    }
     if (err < 0)
         return condemn(w, explain_answer(w->foreign, err), "answered");
     if (rmdi_foreign_codec_answer(w->codec, call, w->last_id, answer, &failed) ==
@@ -333,25 +341,25 @@ static int exchange(worker *w, rmd_call *call, rmd_bytes task, bool *unread)
     return err < 0 ? condemn(w, err, "answered") : failed;
 }
 
-static int work(worker *w, rmd_call *call, bool *unread)
+static int work(worker *w, rmd_call *call, bool *unsent)
 {
     rmd_bytes task;
     int err = rmdi_foreign_codec_task(w->codec, call, ++w->last_id, &w->buffer, &task);
-    return err < 0 ? err : exchange(w, call, task, unread);
+    return err < 0 ? err : exchange(w, call, task, unsent);
 }
 
-/* One that has ended by itself since the last task, as a worker may that has grown, and was not
+/* One that has closed its stream since the last task, as a worker may that has grown, and was not
  * seen to have: another one gets the task, once. */
 static int work_in(rmdi_foreign_crew *crew, const rmdi_foreign *foreign, rmd_call *call)
 {
-    bool unread = true;
+    bool unsent = true;
     int err = 0;
-    for (int tries = 0; tries < 2 && unread; tries++) {
+    for (int tries = 0; tries < 2 && unsent; tries++) {
         worker *w;
-        unread = false;
+        unsent = false;
         err = find(&w, crew, foreign);
         if (err == 0)
-            err = work(w, call, &unread);
+            err = work(w, call, &unsent);
     }
     return err;
 }

@@ -11,6 +11,7 @@
 #include <remuda/group.h>
 #include <remuda/map.h>
 #include <signal.h>
+#include <sys/mman.h>
 
 static int die(rmd_call *call)
 {
@@ -267,6 +268,25 @@ TEST(one_that_ends_between_two_tasks_costs_none)
         CHECK_ASK(pool, "f", "hello", "hello");
         close_pool(pool);
     }
+}
+
+/* It may have acted upon the little that it has read. */
+TEST(one_that_has_read_some_of_a_task_costs_it_and_no_other_gets_it)
+{
+    char path[64], tasted[16] = "";
+    int file = memfd_create("tastes", MFD_CLOEXEC);
+    REQUIRE(file >= 0);
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", getpid(), file);
+    setenv("FOREIGN_TASTES", path, 1);
+    add_worker("f", "taste", (rmd_foreign){ 0 });
+    for (int i = 0; i < KINDS; i++) {
+        rmd_pool *pool = open_pool(kinds[i]);
+        CHECK_FAILS(pool, "f", "acct 7", RMD_EEXIT, "has exited with status 7 before it answered");
+        close_pool(pool);
+    }
+    CHECK_INT(read(file, tasted, sizeof tasted - 1), >=, 0);
+    CHECK_STR(tasted, "accacc");
+    close(file);
 }
 
 TEST(an_answer_too_many_is_not_taken_for_the_next_one)

@@ -20,7 +20,6 @@ struct rmd_framed {
     rmd_frames frames;
     size_t at, len; /* piece[at] to piece[len]: read, and not given away */
     int in_err;     /* for good */
-    bool reset;     /* it was ECONNRESET */
     /* Writing: */
     int out_err;
     char piece[PIECE_BYTES];
@@ -62,7 +61,6 @@ int rmd_framed_open(rmd_framed **framed, int read_fd, int write_fd,
         return rmdi_fail_memory();
     made->at = made->len = 0;
     made->in_err = made->out_err = 0;
-    made->reset = false;
     int err = init(made, read_fd, write_fd, options);
     if (err < 0)
         rmdi_free(made);
@@ -123,7 +121,6 @@ static int fill(rmd_framed *f)
         return end_of_stream(f);
     if (got == -EAGAIN)
         return RMD_EAGAIN;
-    f->reset = got == -ECONNRESET;
     if (got < 0) {
         rmdi_fail_errno((int)-got, "reading frames from descriptor %d", f->in.fd);
         return f->in_err = RMD_EIO;
@@ -151,11 +148,6 @@ int rmdi_framed_try_read(rmd_framed *framed, rmd_bytes *frame)
 void rmdi_framed_limit_read(rmd_framed *framed, size_t bytes_max)
 {
     framed->frames.bytes_max = bytes_max;
-}
-
-bool rmdi_framed_was_reset(const rmd_framed *framed)
-{
-    return framed->reset;
 }
 
 bool rmdi_framed_has_more(const rmd_framed *framed)

@@ -28,9 +28,6 @@ int rmdi_framed_send(rmd_framed *framed, rmdi_sending *sending);
 /* Another limit for frames that are read than for those that are written. */
 void rmdi_framed_limit_read(rmd_framed *framed, size_t bytes_max);
 
-/* Has the other side closed a Unix socket without having read all that was written to it? */
-bool rmdi_framed_was_reset(const rmd_framed *framed);
-
 /* Is there anything behind the last frame, as far as it was read? */
 bool rmdi_framed_has_more(const rmd_framed *framed);
 
