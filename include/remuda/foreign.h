@@ -13,8 +13,8 @@
  * a text or none, is its standard input, and its standard output is the result, as bytes. A worker
  * (worker = true) is started once by each worker of the pool that calls it, and does one task after
  * the other over descriptor 3, as docs/protocol/worker.md says. It lives until that worker of the
- * pool ends, or it misbehaves; a thread that is no worker of a pool (one that runs a task that it
- * waits for) has one for the call.
+ * pool ends, or it misbehaves. (A thread that waits for a task, and is no worker of its pool, does
+ * not run it itself, as it does with others.)
  *
  * A worker that speaks JSON or CBOR may add tasks to the map that it works for, as rmd_call_add()
  * does (call.h).

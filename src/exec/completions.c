@@ -205,7 +205,7 @@ static rmd_future *candidate(rmd_completions *c)
     rmdi_list_remove(first);
     rmdi_list_append(&c->pending, first);
     /* Relaxed: a hint. */
-    if (!future->ops->help ||
+    if (!rmdi_future_may_help(future) ||
         rmd_atomic_load(&future->word, RMD_RELAXED) & (RMDI_FUTURE_STATE | RMDI_FUTURE_HELD))
         return NULL;
     rmdi_future_hold(future);

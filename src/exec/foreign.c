@@ -21,6 +21,11 @@ static int body(rmd_call *call)
     return foreign->worker ? rmdi_foreign_work(foreign, call) : rmdi_foreign_run(foreign, call);
 }
 
+bool rmdi_function_is_foreign(const rmd_function *function)
+{
+    return function->fn == body;
+}
+
 int rmdi_foreign_argument(const rmd_call *call, rmd_bytes *argument)
 {
     const rmd_args *args = rmd_call_args(call);

@@ -34,6 +34,8 @@ typedef struct rmdi_foreign {
 /* Brings definitions to worker processes. */
 extern rmdi_carrier rmdi_foreign_carrier;
 
+bool rmdi_function_is_foreign(const rmd_function *function);
+
 /* The two bodies. Errors as in <remuda/foreign.h>. */
 int rmdi_foreign_work(const rmdi_foreign *foreign, rmd_call *call);
 int rmdi_foreign_run(const rmdi_foreign *foreign, rmd_call *call);

@@ -458,25 +458,68 @@ TEST(one_whose_worker_process_retires_ends_with_it)
     close_pool(pool);
 }
 
-/* A thread that is no worker of the pool has a worker for the call. */
-TEST(one_that_helps_while_it_waits_keeps_none)
+/* ---- threads that wait ---- */
+
+static int next_pid(void *ctx, rmd_map_task *task)
 {
-    kit_resources before;
-    int err;
+    int *left = ctx;
+    return (*left)-- > 0 ? rmd_map_call(task, "f", RMD_ARGS("pid")) : 0;
+}
+
+static pid_t kept;
+
+static int check_kept(void *ctx, rmd_future *future, uint64_t index)
+{
+    char text[16];
+    rmd_bytes answer = { 0 };
+    (void)ctx;
+    (void)index;
+    CHECK_EQ(rmd_future_get(future, &answer), 0);
+    snprintf(text, sizeof text, "%.*s", (int)answer.len, (const char *)answer.data);
+    CHECK_INT(atoi(text), ==, kept);
+    return 0;
+}
+
+static void check_map(rmd_pool *pool, bool as_completed)
+{
+    int left = 50;
+    rmd_map_options options = { .size = sizeof options,
+                                .next = next_pid,
+                                .sink = check_kept,
+                                .ctx = &left,
+                                .as_completed = as_completed };
+    CHECK_EQ(rmd_map(pool, &options, RMD_FOREVER), 0);
+}
+
+static void check_group(rmd_pool *pool)
+{
+    rmd_group *group;
+    REQUIRE(rmd_group_open(&group) == 0);
+    rmd_task_options options = { .size = sizeof options, .group = group };
+    for (int i = 0; i < 50; i++)
+        CHECK_EQ(rmd_pool_call(pool, NULL, "f", RMD_ARGS("hello"), &options), 0);
+    CHECK_EQ(rmd_group_wait(group, RMD_FOREVER), 0);
+    rmd_group_free(group);
+}
+
+/* It has no worker to keep. */
+TEST(a_thread_that_waits_runs_no_foreign_task_itself)
+{
+    rmd_statistics figures = { 0 };
     add_worker("f", "raw", (rmd_foreign){ 0 });
     rmd_pool *pool = open_pool("threads:1");
-    CHECK_ASK(pool, "f", "hello", "hello");
-    rmd_future *blocks = submit(pool, "f", RMD_ARGS("stay"));
-    await_running(blocks);
-    kit_resources_take(&before);
-    rmd_future *helped = submit(pool, "f", RMD_ARGS("pid"));
-    REQUIRE(rmd_future_wait(helped, RMD_FOREVER) == 0); /* run here */
-    pid_t pid = atoi(result_of(helped, &err));
-    CHECK_EQ(err, 0);
-    CHECK(pid > 0 && is_gone(pid));
-    CHECK_RESOURCES(&before);
-    rmd_future_cancel(blocks);
-    check_outcome(blocks, RMD_OUTCOME_CANCELLED);
+    kept = ask_number(pool, "f", "pid");
+    for (int i = 0; i < 50; i++) {
+        rmd_future *future = submit(pool, "f", RMD_ARGS("pid"));
+        CHECK_EQ(rmd_future_wait(future, RMD_FOREVER), 0);
+        check_kept(NULL, future, 0);
+        rmd_future_free(future);
+    }
+    check_map(pool, false);
+    check_map(pool, true);
+    check_group(pool);
+    CHECK_EQ(rmd_pool_statistics(pool, &figures), 0);
+    CHECK_INT(figures.helped, ==, 0);
     close_pool(pool);
 }
 

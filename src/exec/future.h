@@ -33,6 +33,8 @@ typedef struct rmdi_future_ops {
     /* NULL: never. Runs it on the calling thread, if it has not begun and this thread may: then it
      * has ended, and true. as_worker: only if that is a worker of its pool. */
     bool (*help)(rmd_future *future, bool as_worker);
+    /* Would that be refused to the calling thread, now and later? Takes no lock. NULL: never. */
+    bool (*is_not_for_us)(const rmd_future *future);
     const char *(*name)(const rmd_future *future); /* constant */
     void *(*ctx)(const rmd_future *future);        /* the user's; NULL: none has one */
     /* Of one that has ended, fills detail and attempt. */

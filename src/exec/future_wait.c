@@ -100,6 +100,12 @@ int rmdi_future_wait_parked(rmd_future *future, rmd_deadline deadline)
     return err < 0 ? rmdi_future_not_ended(future, err) : 0;
 }
 
+bool rmdi_future_may_help(const rmd_future *future)
+{
+    const rmdi_future_ops *ops = future->ops;
+    return ops->help && !(ops->is_not_for_us && ops->is_not_for_us(future));
+}
+
 /* It may take any time, so only who has that helps: without a deadline, and, outside of the pool,
  * without anybody who may tell it to stop, or another task that may end earlier. (A worker helps
  * also then: if all of them slept there would be nobody left.) */

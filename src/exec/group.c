@@ -178,7 +178,8 @@ static rmd_future *unstarted_member(rmd_group *group, uint64_t but)
         rmd_future *future = RMDI_CONTAINER(l, rmd_future, group_link);
         /* Relaxed: a hint; help() looks again. */
         uint32_t word = rmd_atomic_load(&future->word, RMD_RELAXED);
-        if (future->ops->help && !(word & (RMDI_FUTURE_STATE | RMDI_FUTURE_HELD)) && but-- == 0)
+        if (rmdi_future_may_help(future) && !(word & (RMDI_FUTURE_STATE | RMDI_FUTURE_HELD)) &&
+            but-- == 0)
             found = future;
     }
     if (found)

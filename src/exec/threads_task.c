@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "exec/failure.h"
+#include "exec/foreign.h"
 #include "exec/then.h"
 #include "exec/threads.h"
 #include "port/forked.h"
@@ -154,12 +155,22 @@ static void take_newest(rmdi_worker *worker, rmdi_thread_task *task)
         rmdi_threads_tell_room(worker->pool);
 }
 
+/* A worker keeps its foreign process from task to task; another thread would start one for this
+ * task alone, and so take as long as that takes, while the one that is there has nothing to do. */
+static bool is_not_for_us(const rmd_future *future)
+{
+    const rmdi_thread_task *task = rmdi_thread_task_of(future);
+    return task->body == RMDI_BODY_CALL && rmdi_function_is_foreign(task->function) &&
+           !rmdi_worker_here(task->pool);
+}
+
 static bool help(rmd_future *future, bool as_worker)
 {
     rmdi_thread_task *task = rmdi_thread_task_of(future);
     rmdi_threads *pool = task->pool;
     rmdi_worker *worker = rmdi_worker_here(pool);
-    if ((as_worker && !worker) || !may_help(pool, worker) || !rmdi_future_claim(future, false))
+    if ((as_worker && !worker) || !may_help(pool, worker) || is_not_for_us(future) ||
+        !rmdi_future_claim(future, false))
         return false;
     if (worker)
         take_newest(worker, task);
@@ -217,6 +228,7 @@ const rmdi_future_ops rmdi_thread_task_ops = {
     .cancel = cancel,
     .call_later = call_later,
     .help = help,
+    .is_not_for_us = is_not_for_us,
     .held_for = held_for,
     .ctx = ctx_of,
     .name = name_of,
