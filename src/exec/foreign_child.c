@@ -86,17 +86,18 @@ static int spawn_guarded(rmdi_foreign_child *child, rmdi_spawn *order)
 }
 
 int rmdi_foreign_child_start(rmdi_foreign_child *child, char *const *argv, const int *fds,
-                             unsigned n, bool guarded)
+                             unsigned n, const rmdi_foreign_crew *crew)
 {
     int errors[2], theirs[RMDI_SPAWN_FDS_MAX];
-    *child = (rmdi_foreign_child){ .pidfd = -1, .errors = -1, .guarded = guarded };
+    *child =
+        (rmdi_foreign_child){ .pidfd = -1, .errors = -1, .guarded = crew->guarded, .crew = crew };
     int err = rmdi_fd_pipe(errors, 0);
     if (err)
         return rmdi_fail_errno(err, "a pipe for what \"%s\" writes to stderr", argv[0]);
     for (unsigned i = 0; i < n; i++)
         theirs[i] = fds[i] < 0 ? errors[1] : fds[i];
     rmdi_spawn order = { .argv = argv, .envp = environ, .fds = theirs, .fds_len = n };
-    err = guarded ? spawn_guarded(child, &order) : spawn(child, &order);
+    err = child->guarded ? spawn_guarded(child, &order) : spawn(child, &order);
     rmdi_fd_close(&errors[1]);
     if (err < 0)
         rmdi_fd_close(&errors[0]);
@@ -138,7 +139,7 @@ static void take_errors(rmdi_foreign_child *child)
     }
 }
 
-unsigned rmdi_foreign_child_want(const rmdi_foreign_child *child, rmdi_fd_wanted *wanted)
+static unsigned want(const rmdi_foreign_child *child, rmdi_fd_wanted *wanted)
 {
     unsigned n = 0;
     if (!child->over)
@@ -150,7 +151,7 @@ unsigned rmdi_foreign_child_want(const rmdi_foreign_child *child, rmdi_fd_wanted
     return n;
 }
 
-void rmdi_foreign_child_see(rmdi_foreign_child *child, const rmdi_fd_wanted *wanted, unsigned n)
+static void see(rmdi_foreign_child *child, const rmdi_fd_wanted *wanted, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
         if (!wanted[i].ready)
@@ -162,19 +163,37 @@ void rmdi_foreign_child_see(rmdi_foreign_child *child, const rmdi_fd_wanted *wan
     }
 }
 
+int rmdi_foreign_child_wait(rmdi_foreign_child *child, rmdi_fd_wanted *wanted, unsigned n,
+                            rmd_deadline due)
+{
+    bool may_be_told = child->crew->holds_term;
+    unsigned own = want(child, wanted + n), term = n + own;
+    wanted[term] = (rmdi_fd_wanted){ .fd = child->crew->term, .events = RMD_READABLE };
+    int err = rmdi_fds_wait(wanted, term + may_be_told, due);
+    see(child, wanted + n, own);
+    return err == 0 && may_be_told && wanted[term].ready /* and stays so */
+               ? rmdi_fail(RMD_ECANCELED, "the worker process was told to end")
+               : err;
+}
+
+void rmdi_foreign_child_look(rmdi_foreign_child *child, rmdi_fd_wanted *wanted, unsigned n)
+{
+    unsigned own = want(child, wanted + n);
+    rmdi_fds_look(wanted, n + own);
+    see(child, wanted + n, own);
+}
+
 void rmdi_foreign_child_await(rmdi_foreign_child *child, int64_t ms)
 {
     rmd_deadline due = ms < 0 ? RMD_FOREVER : rmd_after_ms(ms);
     rmd_stop *before = rmd_stop_set(NULL);
-    rmdi_fd_wanted wanted[2];
+    rmdi_fd_wanted wanted[RMDI_FOREIGN_CHILD_WANTS];
     int err = 0;
-    unsigned n = rmdi_foreign_child_want(child, wanted);
-    rmdi_fds_look(wanted, n);
-    rmdi_foreign_child_see(child, wanted, n);
+    rmdi_foreign_child_look(child, wanted, 0);
     while (!child->over && err == 0) {
-        n = rmdi_foreign_child_want(child, wanted);
+        unsigned n = want(child, wanted);
         err = rmdi_fds_wait(wanted, n, due);
-        rmdi_foreign_child_see(child, wanted, n);
+        see(child, wanted, n);
     }
     rmd_stop_set(before);
 }

@@ -3,6 +3,7 @@
 #ifndef RMDI_EXEC_FOREIGN_CHILD_H
 #define RMDI_EXEC_FOREIGN_CHILD_H
 
+#include "exec/foreign_crew.h"
 #include "exec/tail.h"
 #include "port/pidfd.h"
 #include "sync/descriptor.h"
@@ -16,6 +17,7 @@ typedef struct rmdi_foreign_child {
     bool stuck; /* our own standard error takes no more for now */
     rmdi_tail tail;
     bool guarded; /* it is in the guard's table; in a worker process the mark of that is enough */
+    const rmdi_foreign_crew *crew;
     uint64_t number;
     uint32_t slot;
     bool over;         /* it has ended, and is not reaped: its numbers are its own */
@@ -24,15 +26,20 @@ typedef struct rmdi_foreign_child {
 } rmdi_foreign_child;
 
 /* Starts a program that is found in PATH. fds[i], borrowed, becomes its descriptor i; -1: the pipe
- * of its standard error. guarded: the guard is held. Errors as rmdi_program_start(), RMD_EMFILE,
+ * of its standard error. The crew outlives it. Errors as rmdi_program_start(), RMD_EMFILE,
  * RMD_ENOMEM, RMD_EAGAIN, RMD_EFULL, RMD_EGUARD. */
 int rmdi_foreign_child_start(rmdi_foreign_child *child, char *const *argv, const int *fds,
-                             unsigned n, bool guarded);
+                             unsigned n, const rmdi_foreign_crew *crew);
 
-/* What to wait for, besides what its owner waits for: adds up to 2 to wanted; how many. */
-unsigned rmdi_foreign_child_want(const rmdi_foreign_child *child, rmdi_fd_wanted *wanted);
-/* What was found: takes what it has written to standard error, and notices its end. */
-void rmdi_foreign_child_see(rmdi_foreign_child *child, const rmdi_fd_wanted *wanted, unsigned n);
+enum { RMDI_FOREIGN_CHILD_WANTS = 3 };
+
+/* Waits for one of n streams, behind which wanted has room for what the child needs: takes what it
+ * writes to standard error meanwhile, and notices its end. RMD_ECANCELED also when the worker
+ * process that we are was told to end; other errors as rmdi_fds_wait(). */
+int rmdi_foreign_child_wait(rmdi_foreign_child *child, rmdi_fd_wanted *wanted, unsigned n,
+                            rmd_deadline due);
+/* The same without waiting. */
+void rmdi_foreign_child_look(rmdi_foreign_child *child, rmdi_fd_wanted *wanted, unsigned n);
 
 /* Waits some time for its end, and takes its standard error meanwhile. */
 void rmdi_foreign_child_await(rmdi_foreign_child *child, int64_t ms);

@@ -13,12 +13,16 @@
 #include "exec/stray.h"
 #include "exec/template_setup.h"
 #include "port/clock.h"
+#include "port/fd.h"
 #include "port/forked.h"
+#include "port/poll.h"
+#include "port/signalfd.h"
 #include "sync/self.h"
 
 #include <remuda/atomics.h>
 #include <remuda/local.h>
 #include <remuda/stop.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -70,6 +74,39 @@ void rmdi_foreign_crew_note_end(rmdi_foreign_crew *crew)
         search(crew);
 }
 
+/* ---- SIGTERM ---- */
+
+/* One that the program handles, ignores or blocks is its own affair. */
+static bool ends_us(const sigset_t *mask)
+{
+    struct sigaction now;
+    return sigaction(SIGTERM, NULL, &now) == 0 && now.sa_handler == SIG_DFL &&
+           !sigismember(mask, SIGTERM);
+}
+
+static void hold_term(rmdi_foreign_crew *crew)
+{
+    sigset_t term;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_BLOCK, &term, &crew->mask);
+    if (crew->term < 0)
+        crew->term = rmdi_signalfd_set(-1, &term);
+    crew->holds_term = crew->term >= 0 && ends_us(&crew->mask);
+    if (!crew->holds_term)
+        sigprocmask(SIG_SETMASK, &crew->mask, NULL);
+}
+
+/* Here we end if it has come. */
+static void release_term(rmdi_foreign_crew *crew)
+{
+    sigset_t mask = crew->mask;
+    crew->holds_term = false;
+    if (rmdi_poll_readable(crew->term))
+        rmdi_foreign_leave();
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+}
+
 /* ---- the end ---- */
 
 /* All are told first, so that they end at the same time. */
@@ -89,6 +126,7 @@ static void forget_members(rmdi_foreign_crew *crew)
 
 static void end_crew(rmdi_foreign_crew *crew)
 {
+    rmdi_fd_close(&crew->term);
     if (!rmdi_process_is(crew->process)) {
         forget_members(crew);
         return;
@@ -115,15 +153,20 @@ static bool in_worker_process(void)
     return rmdi_worker_process_name()[0] != 0;
 }
 
+static bool is_worker_process(void)
+{
+    return in_worker_process() && gettid() == getpid();
+}
+
 /* One that runs tasks all its life, and whose end we see. */
 static bool is_worker(void)
 {
-    return rmdi_self_worker() || (in_worker_process() && gettid() == getpid());
+    return rmdi_self_worker() || is_worker_process();
 }
 
 static int init(rmdi_foreign_crew *crew, bool kept)
 {
-    *crew = (rmdi_foreign_crew){ .process = rmdi_process_mark(), .kept = kept };
+    *crew = (rmdi_foreign_crew){ .process = rmdi_process_mark(), .kept = kept, .term = -1 };
     rmdi_list_init(&crew->members);
     int err = in_worker_process() ? 0 : rmdi_guard_hold();
     crew->guarded = err == 0 && !in_worker_process();
@@ -189,21 +232,31 @@ static int enter_kept(rmdi_foreign_crew **crew)
 
 int rmdi_foreign_crew_enter(rmdi_foreign_crew **crew, rmdi_foreign_crew *brief)
 {
-    if (is_worker())
-        return enter_kept(crew);
-    *crew = brief;
-    return init(brief, false);
+    if (!is_worker()) {
+        *crew = brief;
+        return init(brief, false);
+    }
+    int err = enter_kept(crew);
+    if (err == 0 && is_worker_process())
+        hold_term(*crew);
+    return err;
 }
 
 /* What the call has failed with is not to be talked over. */
-void rmdi_foreign_crew_leave(rmdi_foreign_crew *crew)
+static void end_brief(rmdi_foreign_crew *crew)
 {
     char detail[RMDI_ERROR_DETAIL_MAX];
-    if (crew->kept)
-        return;
     snprintf(detail, sizeof detail, "%s", rmd_error_detail());
     end_crew(crew);
     (void)rmdi_fail_copy(0, detail);
+}
+
+void rmdi_foreign_crew_leave(rmdi_foreign_crew *crew)
+{
+    if (crew->holds_term)
+        release_term(crew); /* and perhaps the crew */
+    else if (!crew->kept)
+        end_brief(crew);
 }
 
 void rmdi_foreign_leave(void)

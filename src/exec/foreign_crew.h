@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 
+#include <signal.h>
 #include <stdint.h>
 
 typedef struct rmdi_foreign_crew {
@@ -15,6 +16,11 @@ typedef struct rmdi_foreign_crew {
     int64_t search_after_ns; /* when programs that ended by themselves are next searched after */
     bool to_search;          /* some have, since the last time */
     rmdi_link members;       /* rmdi_foreign_member */
+    /* SIGTERM to a worker process, by which a cancel or a limit ends what runs there, would end it
+     * at once, and by that its foreign process without a word. So it waits during a call: */
+    bool holds_term;
+    int term; /* readable when it has come; below 0: not open */
+    sigset_t mask;
 } rmdi_foreign_crew;
 
 /* A process that stays. */
@@ -31,7 +37,8 @@ typedef struct rmdi_foreign_member {
 /* The calling thread's crew: its own, or *brief, which is initialised, for a call. RMD_EGUARD,
  * RMD_EMFILE, RMD_ENOMEM, RMD_EAGAIN. */
 int rmdi_foreign_crew_enter(rmdi_foreign_crew **crew, rmdi_foreign_crew *brief);
-/* The call is over: a brief one ends its members. */
+/* The call is over: a brief one ends its members. If SIGTERM waits, the process ends here, after
+ * all its members. */
 void rmdi_foreign_crew_leave(rmdi_foreign_crew *crew);
 
 void rmdi_foreign_crew_add(rmdi_foreign_crew *crew, rmdi_foreign_member *member);

@@ -10,8 +10,8 @@
  *   huge       announces a frame of 2 GiB
  *   die        ends with status 7 before it has announced itself, and says why
  *   deaf       raw, and ignores SIGTERM and the end of its stream
- *   taste      raw; reads three bytes of a task, adds them to the file that FOREIGN_TASTES names,
- *              and ends with status 7
+ *   orderly    raw, and a moment after SIGTERM adds "end" to the file that FOREIGN_NOTES names
+ *   taste      raw; reads three bytes of a task, adds them to that file, and ends with status 7
  *
  * Tasks: the text of a raw one, the first argument of the others.
  *
@@ -254,13 +254,25 @@ static bool read_task(void)
     return true;
 }
 
+static _Noreturn void note(const char *three, int status)
+{
+    int file = open(getenv("FOREIGN_NOTES"), O_WRONLY | O_APPEND);
+    _exit(write(file, three, 3) == 3 ? status : 93);
+}
+
 static _Noreturn void taste(void)
 {
     char some[7];
     if (!read_all(some, sizeof some))
         _exit(0);
-    int file = open(getenv("FOREIGN_TASTES"), O_WRONLY | O_APPEND | O_CREAT, 0600);
-    _exit(write(file, some + 4, 3) == 3 ? 7 : 93);
+    note(some + 4, 7);
+}
+
+static void clean_up(int signal)
+{
+    (void)signal;
+    usleep(100000);
+    note("end", 0);
 }
 
 static void flood(long bytes)
@@ -432,6 +444,8 @@ int main(int argc, char **argv)
     structured = strcmp(how, "cbor") == 0;
     if (strcmp(how, "deaf") == 0)
         signal(SIGTERM, SIG_IGN);
+    if (strcmp(how, "orderly") == 0)
+        signal(SIGTERM, clean_up);
     announce(how);
     if (strcmp(how, "taste") == 0)
         taste();

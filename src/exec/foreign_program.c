@@ -70,16 +70,13 @@ static int take_output(run_state *r)
 
 static int turn(run_state *r, rmd_deadline due)
 {
-    rmdi_fd_wanted wanted[4];
+    rmdi_fd_wanted wanted[2 + RMDI_FOREIGN_CHILD_WANTS];
     unsigned n = 0;
     if (r->in >= 0)
         wanted[n++] = (rmdi_fd_wanted){ .fd = r->in, .events = RMD_WRITABLE };
     if (r->out >= 0)
         wanted[n++] = (rmdi_fd_wanted){ .fd = r->out, .events = RMD_READABLE };
-    unsigned streams = n;
-    n += rmdi_foreign_child_want(&r->child, wanted + n);
-    int err = rmdi_fds_wait(wanted, n, due);
-    rmdi_foreign_child_see(&r->child, wanted + streams, n - streams);
+    int err = rmdi_foreign_child_wait(&r->child, wanted, n, due);
     give_input(r);
     return err < 0 ? err : take_output(r);
 }
@@ -144,7 +141,7 @@ static int live(run_state *r, rmdi_foreign_crew *crew)
     return judge(r, pid);
 }
 
-static int start(run_state *r, bool guarded)
+static int start(run_state *r, const rmdi_foreign_crew *crew)
 {
     int in[2] = { -1, -1 }, out[2];
     int err = rmdi_fd_pipe(out, 0);
@@ -157,7 +154,7 @@ static int start(run_state *r, bool guarded)
     }
     int fds[] = { in[0], out[1], -1 };
     int failed = err ? rmdi_fail_errno(err, "the standard input of a program")
-                     : rmdi_foreign_child_start(&r->child, r->foreign->argv, fds, 3, guarded);
+                     : rmdi_foreign_child_start(&r->child, r->foreign->argv, fds, 3, crew);
     rmdi_fd_close(&in[0]);
     rmdi_fd_close(&out[1]);
     r->in = in[1];
@@ -167,7 +164,7 @@ static int start(run_state *r, bool guarded)
 
 static int run(run_state *r, rmd_call *call, rmdi_foreign_crew *crew)
 {
-    int err = start(r, crew->guarded);
+    int err = start(r, crew);
     if (err < 0)
         err = rmdi_fail(err, "%s: %s", r->foreign->functions[0].name, rmd_error_detail());
     else

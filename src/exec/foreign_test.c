@@ -175,6 +175,30 @@ TEST(cancel_ends_a_program)
     }
 }
 
+TEST(a_program_that_is_told_to_stop_has_time_to_obey)
+{
+    int told[2];
+    char words[8] = "", script[128];
+    REQUIRE(pipe2(told, O_CLOEXEC) == 0);
+    snprintf(script, sizeof script,
+             "trap 'sleep 0.1; echo end >/proc/%d/fd/%d; exit' TERM; sleep 60 & wait", getpid(),
+             told[1]);
+    add_script("long", script, (rmd_foreign){ 0 });
+    for (int i = 0; i < KINDS; i++) {
+        rmd_pool *pool = open_pool(kinds[i]);
+        rmd_task_options options = { .size = sizeof options,
+                                     .limits = { .run_ms_max = 300 * kit_patience() } };
+        rmd_future *future;
+        REQUIRE(rmd_pool_call(pool, &future, "long", RMD_ARGS(), &options) == 0);
+        CHECK_EQ(rmd_future_wait(future, soon()), 0);
+        CHECK_EQ(rmd_future_outcome(future), RMD_OUTCOME_TIMEOUT);
+        rmd_future_free(future);
+        close_pool(pool);
+    }
+    CHECK_EQ(read(told[0], words, sizeof words), 8);
+    CHECK(memcmp(words, "end\nend\n", 8) == 0);
+}
+
 TEST(what_a_program_has_left_behind_ends)
 {
     add_script("group", "sleep 60 >&- 2>&- & echo $!", (rmd_foreign){ 0 });

@@ -129,11 +129,8 @@ static int condemn(worker *w, int err, const char *before)
 /* For the stream, and whatever else it does meanwhile. */
 static int await(worker *w, unsigned events, rmd_deadline due)
 {
-    rmdi_fd_wanted wanted[3] = { { .fd = w->socket, .events = events } };
-    unsigned n = rmdi_foreign_child_want(&w->child, wanted + 1);
-    int err = rmdi_fds_wait(wanted, 1 + n, due);
-    rmdi_foreign_child_see(&w->child, wanted + 1, n);
-    return err;
+    rmdi_fd_wanted wanted[1 + RMDI_FOREIGN_CHILD_WANTS] = { { .fd = w->socket, .events = events } };
+    return rmdi_foreign_child_wait(&w->child, wanted, 1, due);
 }
 
 /* What has come of a frame. RMD_ECLOSED: the stream has ended; or the worker has, and what it has
@@ -221,13 +218,13 @@ static int hear_announcement(worker *w)
     return err;
 }
 
-static int start_child(worker *w, int theirs, bool guarded)
+static int start_child(worker *w, int theirs, const rmdi_foreign_crew *crew)
 {
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null < 0)
         return rmdi_fail_errno(errno, "/dev/null");
     int fds[] = { null, -1, -1, theirs };
-    int err = rmdi_foreign_child_start(&w->child, w->foreign->argv, fds, 4, guarded);
+    int err = rmdi_foreign_child_start(&w->child, w->foreign->argv, fds, 4, crew);
     rmdi_fd_close(&null);
     return err;
 }
@@ -242,7 +239,7 @@ static int open_stream(worker *w)
     return err;
 }
 
-static int begin(worker *w, bool guarded)
+static int begin(worker *w, const rmdi_foreign_crew *crew)
 {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
@@ -251,7 +248,7 @@ static int begin(worker *w, bool guarded)
     w->socket = ends[0];
     int err = open_stream(w);
     if (err == 0)
-        err = start_child(w, ends[1], guarded);
+        err = start_child(w, ends[1], crew);
     rmdi_fd_close(&ends[1]);
     return err < 0 ? rmdi_fail(err, "%s: its worker: %s", w->foreign->functions[0].name,
                                rmd_error_detail())
@@ -268,7 +265,7 @@ static int start(worker **started, rmdi_foreign_crew *crew, const rmdi_foreign *
     };
     w->foreign = foreign;
     w->socket = -1;
-    int err = begin(w, crew->guarded);
+    int err = begin(w, crew);
     if (err < 0) {
         release(w);
         return err;
@@ -287,10 +284,9 @@ static int start(worker **started, rmdi_foreign_crew *crew, const rmdi_foreign *
  * next answer. */
 static bool is_fit(worker *w)
 {
-    rmdi_fd_wanted wanted[3] = { { .fd = w->socket, .events = RMD_READABLE } };
-    unsigned n = rmdi_foreign_child_want(&w->child, wanted + 1);
-    rmdi_fds_look(wanted, 1 + n);
-    rmdi_foreign_child_see(&w->child, wanted + 1, n);
+    rmdi_fd_wanted wanted[1 + RMDI_FOREIGN_CHILD_WANTS] = { { .fd = w->socket,
+                                                              .events = RMD_READABLE } };
+    rmdi_foreign_child_look(&w->child, wanted, 1);
     return !wanted[0].ready && !w->child.over;
 }
 

@@ -152,6 +152,28 @@ TEST(arguments_that_raw_has_not_are_refused_and_cost_no_worker)
     close_pool(pool);
 }
 
+/* ---- what they note in a file of ours ---- */
+
+static int open_notes(void)
+{
+    char path[64];
+    int notes = memfd_create("notes", MFD_CLOEXEC);
+    REQUIRE(notes >= 0);
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", getpid(), notes);
+    setenv("FOREIGN_NOTES", path, 1);
+    return notes;
+}
+
+/* All of them, and none are left. */
+static const char *read_notes(int notes)
+{
+    static char text[64];
+    ssize_t len = pread(notes, text, sizeof text - 1, 0);
+    text[len > 0 ? len : 0] = 0;
+    CHECK_EQ(ftruncate(notes, 0), 0);
+    return text;
+}
+
 /* ---- what they do badly ---- */
 
 typedef struct misdeed {
@@ -273,20 +295,14 @@ TEST(one_that_ends_between_two_tasks_costs_none)
 /* It may have acted upon the little that it has read. */
 TEST(one_that_has_read_some_of_a_task_costs_it_and_no_other_gets_it)
 {
-    char path[64], tasted[16] = "";
-    int file = memfd_create("tastes", MFD_CLOEXEC);
-    REQUIRE(file >= 0);
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", getpid(), file);
-    setenv("FOREIGN_TASTES", path, 1);
+    int notes = open_notes();
     add_worker("f", "taste", (rmd_foreign){ 0 });
     for (int i = 0; i < KINDS; i++) {
         rmd_pool *pool = open_pool(kinds[i]);
         CHECK_FAILS(pool, "f", "acct 7", RMD_EEXIT, "has exited with status 7 before it answered");
         close_pool(pool);
     }
-    CHECK_INT(read(file, tasted, sizeof tasted - 1), >=, 0);
-    CHECK_STR(tasted, "accacc");
-    close(file);
+    CHECK_STR(read_notes(notes), "accacc");
 }
 
 TEST(an_answer_too_many_is_not_taken_for_the_next_one)
@@ -387,6 +403,37 @@ TEST(limits_of_the_task_end_the_worker)
         check_outcome(future, RMD_OUTCOME_TIMEOUT);
         CHECK(is_gone(pid));
         close_pool(pool);
+    }
+}
+
+static rmd_future *begin_to_stay(rmd_pool *pool, int64_t run_ms_max)
+{
+    rmd_task_options options = { .size = sizeof options, .limits = { .run_ms_max = run_ms_max } };
+    rmd_future *future = NULL;
+    ask_number(pool, "f", "pid"); /* so it is there */
+    REQUIRE(rmd_pool_call(pool, &future, "f", RMD_ARGS("stay"), &options) == 0);
+    await_running(future);
+    return future;
+}
+
+/* On processes it is the worker process that is told first. */
+TEST(who_is_told_to_stop_has_time_to_obey)
+{
+    int notes = open_notes();
+    add_worker("f", "orderly", (rmd_foreign){ 0 });
+    for (int i = 0; i < KINDS; i++) {
+        rmd_pool *pool = open_pool(kinds[i]);
+        rmd_future *future = begin_to_stay(pool, 0);
+        rmd_future_cancel(future);
+        check_outcome(future, RMD_OUTCOME_CANCELLED);
+        CHECK_STR(read_notes(notes), "end");
+        check_outcome(begin_to_stay(pool, 50), RMD_OUTCOME_TIMEOUT);
+        CHECK_STR(read_notes(notes), "end");
+        future = begin_to_stay(pool, 0);
+        CHECK_EQ(rmd_pool_abort(pool, soon()), 0);
+        CHECK_STR(read_notes(notes), "end");
+        rmd_future_free(future);
+        CHECK_EQ(rmd_pool_free(pool), 0);
     }
 }
 
