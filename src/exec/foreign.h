@@ -4,6 +4,7 @@
  *   foreign.c          definitions: adding them, and bringing them to worker processes
  *   foreign_crew.c     which foreign processes belong to which thread, and for how long
  *   foreign_child.c    a foreign process: starting it, listening to it, ending it
+ *   foreign_mark.c     by what it is known in a worker process
  *   foreign_worker.c   one that stays: its tasks and answers
  *   foreign_codec.c    what stands in them
  *   foreign_program.c  one that is run for a call

@@ -40,25 +40,33 @@ static int ensure_guard(void)
     return rmdi_guard_revive(pid);
 }
 
+static const char *instance(const rmdi_foreign_child *child)
+{
+    return child->guarded ? rmdi_guard_instance() : rmdi_foreign_mark_instance();
+}
+
 /* Our environment, and its own mark; NULL: no memory. */
-static char **make_environment(uint64_t number, char *mark, size_t size)
+static char **make_environment(const rmdi_foreign_child *child, char *mark, size_t size)
 {
     const char *outer = rmdi_attempt_id_outer(rmdi_env_get((char **)environ, RMDI_ATTEMPT_ID_NAME));
     char *ours[] = { mark, NULL };
     snprintf(mark, size, "%s=%s%s%s-%llu", RMDI_ATTEMPT_ID_NAME, outer ? outer : "",
-             outer ? "/" : "", rmdi_guard_instance(), (unsigned long long)number);
+             outer ? "/" : "", instance(child), (unsigned long long)child->mark.number);
     return rmdi_env_merge((char **)environ, ours);
 }
 
-static int spawn(rmdi_foreign_child *child, const rmdi_spawn *order)
+static int spawn(rmdi_foreign_child *child, rmdi_spawn *order)
 {
-    rmdi_spawn found = *order;
     rmdi_spawned spawned;
-    char path[PATH_MAX];
+    char path[PATH_MAX], mark[RMDI_ATTEMPT_ID_MAX + 64];
     int err = rmdi_path_find(order->argv[0], rmdi_env_get((char **)environ, "PATH"), NULL, path);
-    found.path = path;
-    if (err == 0)
-        err = rmdi_program_start(&found, &spawned);
+    if (err < 0)
+        return err;
+    char **env = make_environment(child, mark, sizeof mark);
+    order->path = path;
+    order->envp = env;
+    err = env ? rmdi_program_start(order, &spawned) : rmdi_fail_memory();
+    rmdi_free(env);
     if (err < 0)
         return err;
     child->pid = spawned.pid;
@@ -68,20 +76,25 @@ static int spawn(rmdi_foreign_child *child, const rmdi_spawn *order)
 
 static int spawn_guarded(rmdi_foreign_child *child, rmdi_spawn *order)
 {
-    char mark[RMDI_ATTEMPT_ID_MAX + 64];
     int err = ensure_guard();
     if (err == 0)
-        err = rmdi_guard_enter(&child->number, &child->slot);
+        err = rmdi_guard_enter(&child->mark.number, &child->slot);
     if (err < 0)
         return err;
-    char **env = make_environment(child->number, mark, sizeof mark);
-    order->envp = env;
-    err = env ? spawn(child, order) : rmdi_fail_memory();
-    rmdi_free(env);
+    err = spawn(child, order);
     if (err < 0)
         rmdi_guard_leave(child->slot);
     else
         rmdi_guard_set_group(child->slot, child->pid);
+    return err;
+}
+
+static int spawn_marked(rmdi_foreign_child *child, rmdi_spawn *order)
+{
+    rmdi_foreign_mark_enter(&child->mark);
+    int err = spawn(child, order);
+    if (err < 0)
+        rmdi_foreign_mark_leave(&child->mark);
     return err;
 }
 
@@ -96,8 +109,8 @@ int rmdi_foreign_child_start(rmdi_foreign_child *child, char *const *argv, const
         return rmdi_fail_errno(err, "a pipe for what \"%s\" writes to stderr", argv[0]);
     for (unsigned i = 0; i < n; i++)
         theirs[i] = fds[i] < 0 ? errors[1] : fds[i];
-    rmdi_spawn order = { .argv = argv, .envp = environ, .fds = theirs, .fds_len = n };
-    err = child->guarded ? spawn_guarded(child, &order) : spawn(child, &order);
+    rmdi_spawn order = { .argv = argv, .fds = theirs, .fds_len = n };
+    err = child->guarded ? spawn_guarded(child, &order) : spawn_marked(child, &order);
     rmdi_fd_close(&errors[1]);
     if (err < 0)
         rmdi_fd_close(&errors[0]);
@@ -234,7 +247,7 @@ static void climb(rmdi_foreign_child *child, const step *ladder)
 /* Those with its mark that have left its group: until none is left. */
 static void end_strays(const rmdi_foreign_child *child)
 {
-    rmdi_stray_search search = { .instance = rmdi_guard_instance(), .number = child->number };
+    rmdi_stray_search search = { .instance = instance(child), .number = child->mark.number };
     rmd_deadline patience = rmd_after_ms(STRAYS_MS);
     while (rmdi_strays_kill(&search) && !rmd_deadline_passed(patience))
         rmdi_poll_fds(NULL, 0, rmdi_clock_monotonic_ns() + 1000 * 1000);
@@ -247,10 +260,12 @@ void rmdi_foreign_child_end(rmdi_foreign_child *child, rmdi_foreign_ending how, 
     climb(child, ladders[how]);
     signal_group(child, SIGKILL); /* what is left of it */
     take_errors(child);
-    if (child->guarded && strays)
+    if (strays)
         end_strays(child);
     if (child->guarded)
         rmdi_guard_leave(child->slot); /* while the group's number is still its own */
+    else
+        rmdi_foreign_mark_leave(&child->mark);
     child->how_is_known = rmdi_child_reap(child->pid, &child->how) == 0;
     rmdi_fd_close(&child->pidfd);
     rmdi_fd_close(&child->errors);

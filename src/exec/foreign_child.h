@@ -4,6 +4,7 @@
 #define RMDI_EXEC_FOREIGN_CHILD_H
 
 #include "exec/foreign_crew.h"
+#include "exec/foreign_mark.h"
 #include "exec/tail.h"
 #include "port/pidfd.h"
 #include "sync/descriptor.h"
@@ -16,10 +17,10 @@ typedef struct rmdi_foreign_child {
     int errors; /* the pipe that its standard error goes to; -1: everybody has closed it */
     bool stuck; /* our own standard error takes no more for now */
     rmdi_tail tail;
-    bool guarded; /* it is in the guard's table; in a worker process the mark of that is enough */
+    bool guarded;           /* it is in the guard's table; in a worker process that itself is */
+    rmdi_foreign_mark mark; /* then: its number */
     const rmdi_foreign_crew *crew;
-    uint64_t number;
-    uint32_t slot;
+    uint32_t slot;     /* of the guard */
     bool over;         /* it has ended, and is not reaped: its numbers are its own */
     bool how_is_known; /* after its end: */
     rmdi_child_end how;

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "exec/foreign.h"
+#include "exec/foreign_mark.h"
 #include "exec/guard.h"
 #include "exec/stray.h"
 #include "exec/template_setup.h"
@@ -59,7 +60,10 @@ void rmdi_foreign_crew_remove(rmdi_foreign_member *member)
 
 static void search(rmdi_foreign_crew *crew)
 {
-    rmdi_stray_search all = { .instance = rmdi_guard_instance(), .alive = rmdi_guard_is_listed };
+    rmdi_stray_search all = {
+        .instance = crew->guarded ? rmdi_guard_instance() : rmdi_foreign_mark_instance(),
+        .alive = crew->guarded ? rmdi_guard_is_listed : rmdi_foreign_mark_is_there
+    };
     int64_t begin = rmdi_clock_monotonic_ns();
     rmdi_strays_kill(&all);
     int64_t end = rmdi_clock_monotonic_ns();
@@ -69,8 +73,8 @@ static void search(rmdi_foreign_crew *crew)
 
 void rmdi_foreign_crew_note_end(rmdi_foreign_crew *crew)
 {
-    crew->to_search = crew->guarded;
-    if (crew->to_search && rmdi_clock_monotonic_ns() > crew->search_after_ns)
+    crew->to_search = true;
+    if (rmdi_clock_monotonic_ns() > crew->search_after_ns)
         search(crew);
 }
 

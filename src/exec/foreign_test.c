@@ -206,6 +206,7 @@ TEST(what_a_program_has_left_behind_ends)
                (rmd_foreign){ 0 });
     for (int i = 0; i < KINDS; i++) {
         rmd_pool *pool = open_pool(kinds[i]);
+        CHECK(is_gone_soon(ask_number(pool, "away", "x")));
         pid_t near = ask_number(pool, "group", "x"), away = ask_number(pool, "away", "x");
         CHECK(is_gone_soon(near));
         close_pool(pool);

@@ -479,6 +479,19 @@ TEST(what_a_worker_has_detached_ends_with_it)
     }
 }
 
+TEST(it_ends_with_it_while_the_pool_goes_on)
+{
+    add_worker("f", "raw", (rmd_foreign){ 0 });
+    for (int i = 0; i < KINDS; i++) {
+        rmd_pool *pool = open_pool(kinds[i]);
+        pid_t detached = ask_number(pool, "f", "detach");
+        CHECK(!is_gone(detached));
+        CHECK_FAILS(pool, "f", "exit 3", RMD_EEXIT, "has exited with status 3");
+        CHECK(is_gone_soon(detached));
+        close_pool(pool);
+    }
+}
+
 TEST(one_whose_worker_process_is_killed_ends_with_it)
 {
     int err;
