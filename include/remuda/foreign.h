@@ -40,13 +40,13 @@
  *   RMD_EGUARD         see start.h: on a pool of threads the guard looks after workers and programs
  *
  * An attempt that fails so may be tried again (limits.h). Cancel, and the limits of the task, end
- * the foreign process with its group, by SIGTERM, and SIGKILL two seconds later; then the task is
- * CANCELLED or TIMEOUT. On a pool of processes SIGTERM comes to the worker process, by the task's
- * kill ladder: it passes it on, and ends when its foreign processes have; so a ladder with another
- * signal, or less time, leaves them no more. rmd_pool_suspend() does not stop foreign processes.
- * When the pool is drained, or its owner is killed, nothing is left of any foreign process, and of
- * what it has started, but for what has left its group and cleared REMUDA_ATTEMPT_ID in its
- * environment. */
+ * the foreign process with its group, by SIGTERM, and SIGKILL two seconds later (one, while a pool
+ * of threads is aborted); then the task is CANCELLED or TIMEOUT. On a pool of processes SIGTERM
+ * comes to the worker process, by the task's kill ladder: it passes it on, and ends when its
+ * foreign processes have; so a ladder with another signal, or less time, leaves them no more.
+ * rmd_pool_suspend() does not stop foreign processes. When the pool is drained, or its owner is
+ * killed, nothing is left of any foreign process, and of what it has started, but for what has left
+ * its group and cleared REMUDA_ATTEMPT_ID in its environment. */
 #ifndef REMUDA_FOREIGN_H
 #define REMUDA_FOREIGN_H
 

@@ -9,6 +9,7 @@
 #include "exec/path.h"
 #include "exec/program.h"
 #include "exec/stray.h"
+#include "exec/worker.h"
 #include "port/clock.h"
 #include "port/fd.h"
 #include "port/poll.h"
@@ -213,14 +214,20 @@ void rmdi_foreign_child_await(rmdi_foreign_child *child, int64_t ms)
 
 /* ---- ending ---- */
 
+/* A pool of threads that is aborted waits for two seconds itself: then there is no second half. */
 typedef struct step {
     int signal; /* 0: none */
     int wait_ms;
+    bool in_peace; /* left out while the pool is aborted */
 } step;
 
-static const step dismiss[] = { { 0, DISMISS_MS }, { SIGTERM, DISMISS_MS }, { SIGKILL, -1 } };
-static const step stop[] = { { SIGTERM, GRACE_MS }, { SIGKILL, -1 } };
-static const step over[] = { { SIGKILL, -1 } };
+static const step dismiss[] = { { 0, DISMISS_MS, false },
+                                { SIGTERM, DISMISS_MS, false },
+                                { SIGKILL, -1, false } };
+static const step stop[] = { { SIGTERM, GRACE_MS / 2, false },
+                             { 0, GRACE_MS / 2, true },
+                             { SIGKILL, -1, false } };
+static const step over[] = { { SIGKILL, -1, false } };
 static const step *const ladders[] = { dismiss, stop, over };
 
 /* To its group, while the leader is ours to reap: else the number may be another's. */
@@ -234,6 +241,8 @@ static void signal_group(const rmdi_foreign_child *child, int signal)
 static void climb(rmdi_foreign_child *child, const step *ladder)
 {
     for (; !child->over; ladder++) {
+        if (ladder->in_peace && rmdi_worker_is_aborted())
+            continue;
         if (ladder->signal)
             signal_group(child, ladder->signal);
         if (ladder->signal == SIGTERM)

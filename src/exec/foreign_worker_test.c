@@ -465,6 +465,22 @@ TEST(abort_leaves_nothing)
     }
 }
 
+/* A worker that does not obey is ended sooner than the pool gives up. */
+TEST(a_deaf_one_does_not_keep_the_pool_from_its_end)
+{
+    add_worker("deaf", "deaf", (rmd_foreign){ 0 });
+    for (int i = 0; i < KINDS; i++) {
+        rmd_pool *pool = open_pool(kinds[i]);
+        pid_t deaf = ask_number(pool, "deaf", "pid");
+        rmd_future *future = submit(pool, "deaf", RMD_ARGS("stay"));
+        await_running(future);
+        CHECK_EQ(rmd_pool_drain(pool, RMD_NOW), RMD_ETIMEDOUT);
+        CHECK(is_gone(deaf));
+        check_outcome(future, RMD_OUTCOME_CANCELLED);
+        CHECK_EQ(rmd_pool_free(pool), 0);
+    }
+}
+
 /* ---- what they leave behind ---- */
 
 TEST(what_a_worker_has_detached_ends_with_it)

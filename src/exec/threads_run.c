@@ -45,6 +45,13 @@ rmdi_worker *rmdi_worker_here(const rmdi_threads *pool)
     return worker && worker->pool == pool ? worker : NULL;
 }
 
+bool rmdi_worker_is_aborted(void)
+{
+    const rmdi_worker *worker = rmdi_self_worker();
+    return worker &&
+           rmd_atomic_load(&worker->pool->cancelled_to, RMD_RELAXED) == UINT64_MAX; /* a hint */
+}
+
 bool rmdi_threads_inside(const rmdi_threads *pool)
 {
     return rmdi_worker_here(pool) || rmdi_frames_include(rmdi_frame_now(), pool);

@@ -16,5 +16,7 @@ bool rmdi_worker_is_last(rmdi_worker *worker);
 void rmdi_worker_unblock(rmdi_worker *worker);
 /* Is it a task of the pool of which the calling thread is a worker? */
 bool rmdi_worker_could_run(const rmd_future *future);
+/* Is everything told to stop in the pool of which the calling thread is a worker? */
+bool rmdi_worker_is_aborted(void);
 
 #endif
