@@ -197,17 +197,51 @@ void rmdi_foreign_child_look(rmdi_foreign_child *child, rmdi_fd_wanted *wanted, 
     see(child, wanted + n, own);
 }
 
+/* Several at once. */
+typedef struct watch {
+    rmdi_fd_wanted wanted[RMD_SELECT_MAX];
+    unsigned n, used;
+    struct {
+        rmdi_foreign_child *child;
+        unsigned at, n;
+    } of[RMD_SELECT_MAX / RMDI_FOREIGN_CHILD_WANTS];
+} watch;
+
+/* As many of those that have not ended as there is room for: false when there are none. */
+static bool watch_all(watch *w, rmdi_foreign_child *first)
+{
+    w->n = w->used = 0;
+    for (rmdi_foreign_child *c = first; c; c = c->beside) {
+        if (c->over || w->used == sizeof w->of / sizeof *w->of)
+            continue;
+        unsigned n = want(c, w->wanted + w->n);
+        w->of[w->used].child = c;
+        w->of[w->used].at = w->n;
+        w->of[w->used++].n = n;
+        w->n += n;
+    }
+    return w->used;
+}
+
+static void see_all(watch *w)
+{
+    for (unsigned i = 0; i < w->used; i++)
+        see(w->of[i].child, w->wanted + w->of[i].at, w->of[i].n);
+}
+
 void rmdi_foreign_child_await(rmdi_foreign_child *child, int64_t ms)
 {
     rmd_deadline due = ms < 0 ? RMD_FOREVER : rmd_after_ms(ms);
     rmd_stop *before = rmd_stop_set(NULL);
-    rmdi_fd_wanted wanted[RMDI_FOREIGN_CHILD_WANTS];
+    watch w;
     int err = 0;
-    rmdi_foreign_child_look(child, wanted, 0);
-    while (!child->over && err == 0) {
-        unsigned n = want(child, wanted);
-        err = rmdi_fds_wait(wanted, n, due);
-        see(child, wanted, n);
+    if (watch_all(&w, child)) {
+        rmdi_fds_look(w.wanted, w.n);
+        see_all(&w);
+    }
+    while (err == 0 && watch_all(&w, child)) {
+        err = rmdi_fds_wait(w.wanted, w.n, due);
+        see_all(&w);
     }
     rmd_stop_set(before);
 }
@@ -238,18 +272,39 @@ static void signal_group(const rmdi_foreign_child *child, int signal)
         kill(-child->pid, signal);
 }
 
-static void climb(rmdi_foreign_child *child, const step *ladder)
+/* False: all have ended. */
+static bool signal_all(const rmdi_foreign_child *first, int signal)
 {
-    for (; !child->over; ladder++) {
+    bool some = false;
+    for (const rmdi_foreign_child *c = first; c; c = c->beside) {
+        some |= !c->over;
+        if (!c->over && signal)
+            signal_group(c, signal);
+        if (!c->over && signal == SIGTERM)
+            signal_group(c, SIGCONT); /* a stopped one must run to obey */
+    }
+    return some;
+}
+
+static void climb(rmdi_foreign_child *first, const step *ladder)
+{
+    for (;; ladder++) {
         if (ladder->in_peace && rmdi_worker_is_aborted())
             continue;
-        if (ladder->signal)
-            signal_group(child, ladder->signal);
-        if (ladder->signal == SIGTERM)
-            signal_group(child, SIGCONT); /* a stopped one must run to obey */
-        rmdi_foreign_child_await(child, ladder->wait_ms);
+        if (!signal_all(first, ladder->signal))
+            return;
+        rmdi_foreign_child_await(first, ladder->wait_ms);
         if (ladder->wait_ms < 0)
             return;
+    }
+}
+
+void rmdi_foreign_children_dismiss(rmdi_foreign_child *first)
+{
+    climb(first, dismiss);
+    for (rmdi_foreign_child *next; first; first = next) {
+        next = first->beside;
+        first->beside = NULL;
     }
 }
 

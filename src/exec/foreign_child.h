@@ -24,6 +24,7 @@ typedef struct rmdi_foreign_child {
     bool over;         /* it has ended, and is not reaped: its numbers are its own */
     bool how_is_known; /* after its end: */
     rmdi_child_end how;
+    struct rmdi_foreign_child *beside; /* the next of several that are waited for at once */
 } rmdi_foreign_child;
 
 /* Starts a program that is found in PATH. fds[i], borrowed, becomes its descriptor i; -1: the pipe
@@ -55,6 +56,10 @@ typedef enum rmdi_foreign_ending {
  * for. When it returns nothing of all that is there any more. Blocks as long as that takes,
  * whatever the thread's stop token says. */
 void rmdi_foreign_child_end(rmdi_foreign_child *child, rmdi_foreign_ending how, bool strays);
+
+/* The same for it and those beside it, at the same time and on one ladder, but for the last part:
+ * each is still to be ended by itself, which it does not have to be waited for any more. */
+void rmdi_foreign_children_dismiss(rmdi_foreign_child *first);
 
 /* After its end: "was ended by signal 9 (Killed)", "has exited with status 1". */
 void rmdi_foreign_child_explain(const rmdi_foreign_child *child, char *text, size_t size);

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "exec/foreign.h"
+#include "exec/foreign_child.h"
 #include "exec/foreign_mark.h"
 #include "exec/guard.h"
 #include "exec/stray.h"
@@ -113,11 +114,16 @@ static void release_term(rmdi_foreign_crew *crew)
 
 /* ---- the end ---- */
 
-/* All are told first, so that they end at the same time. */
+/* All at the same time: it takes as long as the slowest, not as long as all. */
 static void end_members(rmdi_foreign_crew *crew)
 {
-    for (rmdi_link *l = crew->members.next; l != &crew->members; l = l->next)
+    rmdi_foreign_child *first = NULL;
+    for (rmdi_link *l = crew->members.next; l != &crew->members; l = l->next) {
         of_link(l)->dismiss(of_link(l));
+        of_link(l)->child->beside = first;
+        first = of_link(l)->child;
+    }
+    rmdi_foreign_children_dismiss(first);
     for (rmdi_link *l; (l = rmdi_list_take_first(&crew->members));)
         of_link(l)->end(of_link(l));
 }

@@ -27,6 +27,7 @@ typedef struct rmdi_foreign_crew {
 typedef struct rmdi_foreign_member {
     rmdi_link link;
     const void *foreign; /* whose worker it is */
+    struct rmdi_foreign_child *child;
     /* Tells it to end, and returns at once; ends it, and frees its memory; frees its memory, as it
      * is another process's. */
     void (*dismiss)(struct rmdi_foreign_member *member);

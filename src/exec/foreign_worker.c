@@ -261,7 +261,7 @@ static int start(worker **started, rmdi_foreign_crew *crew, const rmdi_foreign *
     if (!w)
         return rmdi_fail_memory();
     w->member = (rmdi_foreign_member){
-        .foreign = foreign, .dismiss = dismiss, .end = end, .forget = forget
+        .foreign = foreign, .child = &w->child, .dismiss = dismiss, .end = end, .forget = forget
     };
     w->foreign = foreign;
     w->socket = -1;

@@ -481,6 +481,25 @@ TEST(a_deaf_one_does_not_keep_the_pool_from_its_end)
     }
 }
 
+TEST(many_that_linger_end_at_the_same_time)
+{
+    static const char *const names[] = { "a", "b", "c", "d", "e" };
+    enum { MANY = sizeof names / sizeof *names };
+    for (int i = 0; i < MANY; i++)
+        add_worker(names[i], "deaf", (rmd_foreign){ 0 });
+    for (int i = 0; i < KINDS; i++) {
+        pid_t pids[MANY];
+        rmd_pool *pool = open_pool(kinds[i]);
+        for (int k = 0; k < MANY; k++)
+            pids[k] = ask_number(pool, names[k], "pid");
+        rmd_deadline patience = rmd_after_ms(2000 + 2000 * kit_patience());
+        close_pool(pool);
+        CHECK(!rmd_deadline_passed(patience));
+        for (int k = 0; k < MANY; k++)
+            CHECK(is_gone(pids[k]));
+    }
+}
+
 /* ---- what they leave behind ---- */
 
 TEST(what_a_worker_has_detached_ends_with_it)
