@@ -39,8 +39,9 @@ typedef struct rmd_framed_options {
 } rmd_framed_options;
 
 /* On a descriptor to read from and one to write to; they may be the same, and one may be -1: none.
- * options is borrowed, and may be NULL. Errors: RMD_EINVAL (a descriptor that is not open, none at
- * all, bytes_max above 2147483647), RMD_ENOMEM; then nothing is taken. Never blocks. */
+ * options is borrowed, and may be NULL. Errors: RMD_EINVAL (a descriptor that is not open, or a
+ * socket of packets, as SOCK_SEQPACKET and SOCK_DGRAM are; none at all; bytes_max above
+ * 2147483647), RMD_ENOMEM; then nothing is taken. Never blocks. */
 RMD_API int rmd_framed_open(rmd_framed **framed, int read_fd, int write_fd,
                             const rmd_framed_options *options) RMD_NODISCARD;
 

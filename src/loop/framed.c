@@ -31,6 +31,11 @@ static int init_stream(rmdi_stream *stream, int fd, const char *what)
 {
     *stream = (rmdi_stream){ .fd = -1 };
     int err = fd == -1 ? 0 : rmdi_stream_init(stream, fd);
+    if (err == EPROTOTYPE)
+        return rmdi_fail(RMD_EINVAL,
+                         "framed: descriptor %d to %s is a socket of packets, not of a stream "
+                         "(SOCK_STREAM)",
+                         fd, what);
     return err ? rmdi_fail(RMD_EINVAL, "framed: descriptor %d to %s is not open", fd, what) : 0;
 }
 

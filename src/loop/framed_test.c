@@ -385,6 +385,23 @@ TEST(misuse_of_framed_streams_is_refused)
     rmd_framed_free(NULL);
 }
 
+/* Of a packet that is longer than what is read at once the rest would be lost. */
+TEST(a_socket_of_packets_is_refused)
+{
+    static const int types[] = { SOCK_SEQPACKET, SOCK_DGRAM };
+    for (int i = 0; i < 2; i++) {
+        int ends[2];
+        rmd_framed *framed;
+        REQUIRE(socketpair(AF_UNIX, types[i] | SOCK_CLOEXEC, 0, ends) == 0);
+        CHECK_EQ(rmd_framed_open(&framed, ends[0], -1, NULL), RMD_EINVAL);
+        CHECK_CONTAINS(rmd_error_detail(), "to read from is a socket of packets");
+        CHECK_EQ(rmd_framed_open(&framed, -1, ends[1], NULL), RMD_EINVAL);
+        CHECK_CONTAINS(rmd_error_detail(), "to write to is a socket of packets");
+        close(ends[0]);
+        close(ends[1]);
+    }
+}
+
 static int one_frame(void *arg)
 {
     rmd_framed *framed = NULL;

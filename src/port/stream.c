@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -13,11 +14,21 @@
 
 enum { PARTS_MAX = 2 };
 
+/* One of packets would be cut where it is read, and what is behind that lost. */
+static bool has_packets(int fd)
+{
+    int type;
+    socklen_t len = sizeof type;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type != SOCK_STREAM;
+}
+
 int rmdi_stream_init(rmdi_stream *stream, int fd)
 {
     struct stat st;
     if (fstat(fd, &st) < 0)
         return errno;
+    if (S_ISSOCK(st.st_mode) && has_packets(fd))
+        return EPROTOTYPE;
     stream->fd = fd;
     stream->kind = S_ISSOCK(st.st_mode)   ? RMDI_STREAM_SOCKET
                    : S_ISFIFO(st.st_mode) ? RMDI_STREAM_PIPE

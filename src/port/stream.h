@@ -19,7 +19,7 @@ typedef struct rmdi_stream {
     rmdi_stream_kind kind;
 } rmdi_stream;
 
-/* Finds out what the descriptor is. 0 or an errno value (EBADF). */
+/* Finds out what the descriptor is. 0 or an errno value: EBADF; EPROTOTYPE: a socket of packets. */
 int rmdi_stream_init(rmdi_stream *stream, int fd);
 
 /* At most len bytes; 0 at the end; -EAGAIN: nothing is there now; else -errno. Of a kind OTHER, two
