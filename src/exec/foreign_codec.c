@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "data/cbor.h"
+#include "data/utf8.h"
 #include "exec/foreign.h"
 #include "exec/json_hook.h"
 
@@ -118,11 +119,37 @@ int rmdi_foreign_codec_task(rmdi_foreign_codec codec, const rmd_call *call, uint
 
 /* ---- answers ---- */
 
+static bool is_control(uint32_t c)
+{
+    return c < ' ' || (c >= 0x7f && c < 0xa0);
+}
+
+/* For people, who may see it on a terminal: without control characters, and UTF-8 it is, whatever
+ * has come. Cut between two characters. */
+static const char *clean(rmd_bytes sentence, char text[SENTENCE_MAX + 1])
+{
+    const unsigned char *from = sentence.data;
+    size_t len = 0, taken;
+    for (size_t at = 0; at < sentence.len; at += taken) {
+        uint32_t c = rmdi_utf8_decode(from + at, sentence.len - at, &taken);
+        bool bad = is_control(c) || (c == RMDI_UTF8_REPLACEMENT && taken == 1);
+        size_t size = bad ? 1 : taken;
+        if (len + size > SENTENCE_MAX)
+            break;
+        if (bad)
+            text[len] = c == '\n' || c == '\t' ? ' ' : '?';
+        else
+            memcpy(text + len, from + at, size);
+        len += size;
+    }
+    text[len] = 0;
+    return text;
+}
+
 static int fail_call(rmd_call *call, rmd_bytes sentence)
 {
-    int len = sentence.len < SENTENCE_MAX ? (int)sentence.len : SENTENCE_MAX;
-    return rmd_call_fail(call, RMD_FOREIGN_ERROR, "%.*s", len,
-                         len ? (const char *)sentence.data : "");
+    char text[SENTENCE_MAX + 1];
+    return rmd_call_fail(call, RMD_FOREIGN_ERROR, "%s", clean(sentence, text));
 }
 
 static rmdi_foreign_answered raw_answer(rmd_call *call, rmd_bytes frame, int *err)

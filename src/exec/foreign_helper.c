@@ -18,6 +18,7 @@
  *   pid            answers with its number
  *   env NAME       answers with that of its environment
  *   fail WORDS     answers that it has failed
+ *   unclean        the same with words that are not fit to be shown (raw)
  *   say WORDS      writes words to standard error, and answers "said"
  *   print WORDS    the same to standard output
  *   flood N        writes N bytes to standard error
@@ -393,6 +394,8 @@ static void obey(void)
         say("%s", value ? value : "");
     } else if ((with = argument("fail")) != NULL) {
         say_failed(with);
+    } else if (is("unclean")) {
+        write_frame("-a\0b\n\x1b[1m\xff\xc3\xbc", 12);
     } else if ((with = argument("grow")) != NULL) {
         grow(atoi(with));
     } else if ((with = argument("add")) != NULL) {

@@ -85,6 +85,23 @@ TEST(one_worker_does_a_thousand_tasks_and_ends_with_the_pool)
     }
 }
 
+TEST(the_sentence_of_a_failure_is_fit_to_be_shown)
+{
+    static char task[408];
+    memset(task, 'x', 405);
+    memcpy(task, "fail ", 5);
+    strcpy(task + 404, "\xc3\xbc"); /* the 400th and 401st byte of what is told */
+    add_worker("f", "raw", (rmd_foreign){ 0 });
+    rmd_pool *pool = open_pool("threads:1");
+    int err;
+    CHECK_STR(ask(pool, "f", "unclean", &err), "a?b ?[1m?\xc3\xbc");
+    CHECK_EQ(err, RMD_FOREIGN_ERROR);
+    const char *told = ask(pool, "f", task, &err);
+    CHECK_INT(strlen(told), ==, 399);
+    CHECK_INT(told[398], ==, 'x');
+    close_pool(pool);
+}
+
 static void check_as_many(const char *kind, int most)
 {
     enum { TASKS = 200 };
