@@ -179,13 +179,20 @@ static int check_id(const rmd_value *answer, uint64_t id)
     return 0;
 }
 
+/* It becomes a string: one with a 0 would be the name of another function. */
+static bool is_name(const rmd_value *value)
+{
+    return value && value->type == RMD_TYPE_TEXT &&
+           !(value->as.bytes.len && memchr(value->as.bytes.data, 0, value->as.bytes.len));
+}
+
 /* ["function", [args], {named}], the last two or one of which may be left out. */
 static bool is_added(const rmd_value *added)
 {
     const rmd_value *name = rmd_value_at(added, 0), *args = rmd_value_at(added, 1),
                     *named = rmd_value_at(added, 2);
-    return name && added->as.list.count <= 3 && name->type == RMD_TYPE_TEXT &&
-           (!args || args->type == RMD_TYPE_LIST) && (!named || named->type == RMD_TYPE_MAP);
+    return is_name(name) && added->as.list.count <= 3 && (!args || args->type == RMD_TYPE_LIST) &&
+           (!named || named->type == RMD_TYPE_MAP);
 }
 
 static int check_added(const rmd_value *added, bool failed)

@@ -31,7 +31,8 @@
  *   wrong          answers another task (cbor, json)
  *   both           answers with result and error (cbor)
  *   grow N         adds two tasks "grow N-1" of the function "cbor", unless N is 0 (cbor)
- *   add NAME       adds a task of that function; misadd: adds what is no task (cbor)
+ *   add NAME       adds a task of that function, a '!' in which becomes a 0; misadd: adds what is
+ *                  no task (cbor)
  *   last           answers, and ends; linger: the same, and leaves a child that holds the stream
  *   detach         answers with the number of a child that has left session and group
  *   anything else  answers with the same
@@ -201,6 +202,9 @@ static void say_added(const char *function, const char *text, size_t times)
         if (!function)
             continue;
         n += put_key(answer + n, function);
+        char *zero = memchr(answer + n - strlen(function), '!', strlen(function));
+        if (zero)
+            *zero = 0;
         n += put_cbor_head(answer + n, 4, 1);
         n += put_key(answer + n, text);
     }

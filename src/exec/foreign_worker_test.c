@@ -220,6 +220,7 @@ static const misdeed of_cbor[] = {
     { "wrong", RMD_ESYNTAX, "has answered task " },
     { "both", RMD_ESYNTAX, "neither \"result\" nor \"error\", or both" },
     { "misadd", RMD_ESYNTAX, "has answered with an \"add\" that is no list of tasks" },
+    { "add cbor!x", RMD_ESYNTAX, "has answered with an \"add\" that is no list of tasks" },
 };
 
 /* Each fails its own task, and the next has another worker. */
