@@ -8,6 +8,7 @@
  *   nonsense   announces something else
  *   newer      announces version 2
  *   huge       announces a frame of 2 GiB
+ *   eager      raw, and sends an answer along with its announcement; hasty: a part of one
  *   die        ends with status 7 before it has announced itself, and says why
  *   deaf       raw, and ignores SIGTERM and the end of its stream
  *   orderly    raw, and a moment after SIGTERM adds "end" to the file that FOREIGN_NOTES names
@@ -442,7 +443,12 @@ static void announce(const char *how)
     else
         snprintf(text, sizeof text, "remuda 1 %s",
                  strcmp(how, "cbor") && strcmp(how, "json") ? "raw" : how);
-    write_frame(text, strlen(text));
+    if (strcmp(how, "eager") == 0)
+        write_all("\0\0\0\x0cremuda 1 raw\0\0\0\2+x", 22);
+    else if (strcmp(how, "hasty") == 0)
+        write_all("\0\0\0\x0cremuda 1 raw\0", 17);
+    else
+        write_frame(text, strlen(text));
 }
 
 int main(int argc, char **argv)

@@ -218,6 +218,18 @@ static int hear_announcement(worker *w)
     return err;
 }
 
+/* It would be taken for the answer to the first task. An end that has come is told by that. */
+static int check_nothing_behind(worker *w)
+{
+    rmd_bytes more = { 0 };
+    int err = rmdi_framed_try_read(w->framed, &more);
+    if ((err == 0 && !more.data && !rmdi_framed_has_more(w->framed)) || err == RMD_ECLOSED)
+        return 0;
+    if (err == RMD_ENOMEM)
+        return err;
+    return rmdi_fail(RMD_EWORKER, "has sent more than its announcement before there was a task");
+}
+
 static int start_child(worker *w, int theirs, const rmdi_foreign_crew *crew)
 {
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -272,6 +284,8 @@ static int start(worker **started, rmdi_foreign_crew *crew, const rmdi_foreign *
     }
     rmdi_foreign_crew_add(crew, &w->member);
     err = hear_announcement(w);
+    if (err == 0)
+        err = check_nothing_behind(w);
     if (err < 0)
         return condemn(w, err, "announced itself");
     *started = w;

@@ -260,6 +260,8 @@ TEST(those_that_do_not_announce_themselves_as_they_should_are_told)
     add_worker("nonsense", "nonsense", (rmd_foreign){ 0 });
     add_worker("newer", "newer", (rmd_foreign){ 0 });
     add_worker("huge", "huge", (rmd_foreign){ 0 });
+    add_worker("eager", "eager", (rmd_foreign){ 0 });
+    add_worker("hasty", "hasty", (rmd_foreign){ 0 });
     add_worker("die", "die", (rmd_foreign){ 0 });
     add_worker("json", "json", (rmd_foreign){ 0 });
     for (int i = 0; i < KINDS; i++) {
@@ -268,6 +270,8 @@ TEST(those_that_do_not_announce_themselves_as_they_should_are_told)
         CHECK_FAILS(pool, "nonsense", "x", RMD_EWORKER, "has announced itself as \"hello?there\"");
         CHECK_FAILS(pool, "newer", "x", RMD_EWORKER, "\"remuda 2 raw\", not as \"remuda 1 raw\"");
         CHECK_FAILS(pool, "huge", "x", RMD_EWORKER, "has not announced itself as it should");
+        CHECK_FAILS(pool, "eager", "x", RMD_EWORKER, "has sent more than its announcement");
+        CHECK_FAILS(pool, "hasty", "x", RMD_EWORKER, "has sent more than its announcement");
         CHECK_FAILS(
             pool, "die", "x", RMD_EEXIT,
             "has exited with status 7 before it announced itself; it wrote last: no licence");
