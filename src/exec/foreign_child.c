@@ -27,6 +27,7 @@ enum {
     GRACE_MS = 2000,
     DISMISS_MS = 1000,
     STRAYS_MS = 1000,
+    LOOK_MS = 10,
 };
 
 /* ---- starting ---- */
@@ -177,13 +178,33 @@ static void see(rmdi_foreign_child *child, const rmdi_fd_wanted *wanted, unsigne
     }
 }
 
+/* Without the descriptor that a stop token needs to wake us: by looking at it now and then. 0 also
+ * for no reason. */
+static int wait_looking(rmdi_fd_wanted *wanted, unsigned n, rmd_deadline due)
+{
+    rmd_stop *token = rmd_stop_set(NULL);
+    rmd_deadline soon = rmd_after_ms(LOOK_MS);
+    int err = rmdi_fds_wait(wanted, n, soon.ns < due.ns ? soon : due);
+    rmd_stop_set(token);
+    if (rmd_stop_requested(token))
+        return rmdi_fail(RMD_ECANCELED, "told to stop");
+    return err == RMD_ETIMEDOUT && !rmd_deadline_passed(due) ? 0 : err;
+}
+
+/* That we have no descriptor, or memory, left is not to cost a process that is well. */
+static int wait_somehow(rmdi_fd_wanted *wanted, unsigned n, rmd_deadline due)
+{
+    int err = rmdi_fds_wait(wanted, n, due);
+    return err == RMD_EMFILE || err == RMD_ENOMEM ? wait_looking(wanted, n, due) : err;
+}
+
 int rmdi_foreign_child_wait(rmdi_foreign_child *child, rmdi_fd_wanted *wanted, unsigned n,
                             rmd_deadline due)
 {
     bool may_be_told = child->crew->holds_term;
     unsigned own = want(child, wanted + n), term = n + own;
     wanted[term] = (rmdi_fd_wanted){ .fd = child->crew->term, .events = RMD_READABLE };
-    int err = rmdi_fds_wait(wanted, term + may_be_told, due);
+    int err = wait_somehow(wanted, term + may_be_told, due);
     see(child, wanted + n, own);
     return err == 0 && may_be_told && wanted[term].ready /* and stays so */
                ? rmdi_fail(RMD_ECANCELED, "the worker process was told to end")

@@ -183,7 +183,7 @@ static int write_frame(worker *w, rmd_bytes frame, rmd_deadline due, bool *unsen
 
 /* ---- starting ---- */
 
-/* A read of what is no frame, too, is told as what the worker has done. */
+/* A read of what is no frame, too, is told as what the worker has done; not so what we lack. */
 static int explain_read(int err, const char *what, int64_t ms)
 {
     if (err == RMD_ETIMEDOUT)
@@ -192,6 +192,8 @@ static int explain_read(int err, const char *what, int64_t ms)
         return rmdi_fail(err, "was ended, as its task was told to stop");
     if (err == RMD_ECLOSED)
         return err;
+    if (err != RMD_EINVAL && err != RMD_E2BIG)
+        return rmdi_fail(err, "could not be waited for, and was ended: %s", rmd_error_detail());
     return rmdi_fail(err == RMD_EINVAL ? RMD_ESYNTAX : err, "has not %s as it should: %s", what,
                      rmd_error_detail());
 }

@@ -12,6 +12,7 @@
 #include <remuda/map.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 static int die(rmd_call *call)
 {
@@ -457,6 +458,33 @@ TEST(who_is_told_to_stop_has_time_to_obey)
         rmd_future_free(future);
         CHECK_EQ(rmd_pool_free(pool), 0);
     }
+}
+
+/* Its descriptors are all taken, so that nothing can wake who waits. */
+TEST(a_worker_that_is_well_is_not_ended_because_we_lack_something)
+{
+    enum { FEW = 64 };
+    struct rlimit before, few;
+    int taken[FEW], n = 0;
+    add_worker("f", "raw", (rmd_foreign){ 0 });
+    rmd_pool *pool = open_pool("threads:1");
+    pid_t pid = ask_number(pool, "f", "pid");
+    getrlimit(RLIMIT_NOFILE, &before);
+    few = before;
+    few.rlim_cur = FEW;
+    setrlimit(RLIMIT_NOFILE, &few);
+    while (n < FEW && (taken[n] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+        n++;
+    CHECK_EQ(ask_number(pool, "f", "pid"), pid);
+    rmd_future *future = submit(pool, "f", RMD_ARGS("stay"));
+    await_running(future);
+    rmd_future_cancel(future);
+    check_outcome(future, RMD_OUTCOME_CANCELLED);
+    while (n)
+        close(taken[--n]);
+    setrlimit(RLIMIT_NOFILE, &before);
+    CHECK_ASK(pool, "f", "hello", "hello");
+    close_pool(pool);
 }
 
 TEST(a_task_that_fails_is_tried_again_with_another_worker)
