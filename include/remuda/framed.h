@@ -12,10 +12,11 @@
  *     rmd_framed_free(framed);
  *
  * It does not matter whether a descriptor is set to block or not: nothing waits but in these calls,
- * and the flags, which others may share, stay as they are. One thread at a time may read, and one
- * may write meanwhile. Who waits is woken when its stop token fires (stop.h). On a loop (loop.h):
- * watch the descriptor, and read with RMD_NOW until RMD_ETIMEDOUT, as more may have been read than
- * was asked for. */
+ * and the flags, which others may share, stay as they are. (A terminal is opened anew for that when
+ * it is first written to. One that cannot be, as the master of a pseudo-terminal, is written to
+ * byte by byte.) One thread at a time may read, and one may write meanwhile. Who waits is woken
+ * when its stop token fires (stop.h). On a loop (loop.h): watch the descriptor, and read with
+ * RMD_NOW until RMD_ETIMEDOUT, as more may have been read than was asked for. */
 #ifndef REMUDA_FRAMED_H
 #define REMUDA_FRAMED_H
 

@@ -29,7 +29,7 @@ struct rmd_framed {
 
 static int init_stream(rmdi_stream *stream, int fd, const char *what)
 {
-    *stream = (rmdi_stream){ .fd = -1 };
+    *stream = (rmdi_stream){ .fd = -1, .own = -1 };
     int err = fd == -1 ? 0 : rmdi_stream_init(stream, fd);
     if (err == EPROTOTYPE)
         return rmdi_fail(RMD_EINVAL,
@@ -78,6 +78,8 @@ void rmd_framed_free(rmd_framed *framed)
 {
     if (!framed)
         return;
+    rmdi_stream_end(&framed->in);
+    rmdi_stream_end(&framed->out);
     if (framed->takes) {
         if (framed->out.fd != framed->in.fd)
             rmdi_fd_close(&framed->out.fd);

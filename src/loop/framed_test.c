@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 /* ---- streams of all kinds: [0] to read from, [1] to write to ---- */
@@ -300,6 +301,30 @@ TEST(a_frame_that_was_written_in_part_spoils_the_stream)
     CHECK_EQ(write_text(s.out, "x"), RMD_EIO);
     CHECK_CONTAINS(rmd_error_detail(), "has failed before");
     close_stream(&s);
+}
+
+TEST(a_terminal_that_nobody_reads_does_not_outlast_the_deadline)
+{
+    static char data[1 << 20];
+    struct termios raw;
+    char name[64];
+    rmd_framed *framed;
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    REQUIRE(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    REQUIRE(ptsname_r(master, name, sizeof name) == 0);
+    int terminal = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    REQUIRE(terminal >= 0 && tcgetattr(terminal, &raw) == 0);
+    cfmakeraw(&raw);
+    REQUIRE(tcsetattr(terminal, TCSANOW, &raw) == 0);
+    kit_resources before;
+    kit_resources_take(&before);
+    REQUIRE(rmd_framed_open(&framed, -1, terminal, NULL) == 0);
+    CHECK_EQ(rmd_framed_write(framed, (rmd_bytes){ data, sizeof data }, rmd_after_ms(30)),
+             RMD_ETIMEDOUT);
+    rmd_framed_free(framed);
+    CHECK_RESOURCES(&before);
+    close(terminal);
+    close(master);
 }
 
 TEST(one_that_could_not_begin_may_be_tried_again)

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "port/stream.h"
 
+#include "port/fd.h"
 #include "port/poll.h"
 #include "port/sigpipe.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,10 +34,17 @@ int rmdi_stream_init(rmdi_stream *stream, int fd)
     if (S_ISSOCK(st.st_mode) && has_packets(fd))
         return EPROTOTYPE;
     stream->fd = fd;
+    stream->own = -1;
     stream->kind = S_ISSOCK(st.st_mode)   ? RMDI_STREAM_SOCKET
                    : S_ISFIFO(st.st_mode) ? RMDI_STREAM_PIPE
+                   : isatty(fd)           ? RMDI_STREAM_TERMINAL
                                           : RMDI_STREAM_OTHER;
     return 0;
+}
+
+void rmdi_stream_end(rmdi_stream *stream)
+{
+    rmdi_fd_close(&stream->own);
 }
 
 /* Has the kernel no such flag for this? Then it never will. */
@@ -53,6 +64,7 @@ static ssize_t read_once(const rmdi_stream *stream, void *data, size_t len)
     switch (stream->kind) {
     case RMDI_STREAM_SOCKET: return recv(stream->fd, data, len, MSG_DONTWAIT);
     case RMDI_STREAM_PIPE: return preadv2(stream->fd, &part, 1, -1, RWF_NOWAIT);
+    case RMDI_STREAM_TERMINAL:
     case RMDI_STREAM_OTHER: break;
     }
     if (rmdi_poll_readable(stream->fd))
@@ -78,33 +90,60 @@ static ssize_t send_parts(int fd, struct iovec *parts, int n)
     return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* With room for PIPE_BUF bytes, as POLLOUT promises of a pipe, so many never wait. */
-static void cut_to_pipe_buf(struct iovec *parts, int n)
+static void cut(struct iovec *parts, int n, size_t left)
 {
-    size_t left = PIPE_BUF;
     for (int i = 0; i < n; i++) {
         parts[i].iov_len = parts[i].iov_len < left ? parts[i].iov_len : left;
         left -= parts[i].iov_len;
     }
 }
 
-static ssize_t write_if_ready(int fd, struct iovec *parts, int n)
+/* So many never wait: POLLOUT promises room for PIPE_BUF bytes in a pipe, for one in a terminal. */
+static ssize_t write_if_ready(const rmdi_stream *stream, struct iovec *parts, int n)
 {
+    int fd = stream->fd;
     struct pollfd ready = { .fd = fd, .events = POLLOUT };
-    cut_to_pipe_buf(parts, n);
+    cut(parts, n, stream->kind == RMDI_STREAM_TERMINAL ? 1 : PIPE_BUF);
     if (rmdi_poll_fds(&ready, 1, 0) != 0)
         return writev(fd, parts, n);
     errno = EAGAIN;
     return -1;
 }
 
-static ssize_t write_quietly(const rmdi_stream *stream, struct iovec *parts, int n)
+/* The same terminal, so that we alone do not wait there: the flags of ours may be others', too. The
+ * master of a pseudo-terminal opened anew would be that of another one. */
+static void open_anew(rmdi_stream *stream)
+{
+    unsigned number;
+    char path[32];
+    if (stream->own >= 0 || ioctl(stream->fd, TIOCGPTN, &number) == 0)
+        return;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", stream->fd);
+    stream->own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+static ssize_t write_to_terminal(rmdi_stream *stream, struct iovec *parts, int n)
+{
+    open_anew(stream);
+    return stream->own < 0 ? write_if_ready(stream, parts, n) : writev(stream->own, parts, n);
+}
+
+static ssize_t write_its_way(rmdi_stream *stream, struct iovec *parts, int n)
+{
+    switch (stream->kind) {
+    case RMDI_STREAM_PIPE: return pwritev2(stream->fd, parts, n, -1, RWF_NOWAIT);
+    case RMDI_STREAM_TERMINAL: return write_to_terminal(stream, parts, n);
+    case RMDI_STREAM_SOCKET:
+    case RMDI_STREAM_OTHER: break;
+    }
+    return write_if_ready(stream, parts, n);
+}
+
+static ssize_t write_quietly(rmdi_stream *stream, struct iovec *parts, int n)
 {
     rmdi_sigpipe held;
     rmdi_sigpipe_hold(&held);
-    ssize_t written = stream->kind == RMDI_STREAM_PIPE
-                          ? pwritev2(stream->fd, parts, n, -1, RWF_NOWAIT)
-                          : write_if_ready(stream->fd, parts, n);
+    ssize_t written = write_its_way(stream, parts, n);
     int err = written < 0 ? errno : 0;
     rmdi_sigpipe_release(&held, err == EPIPE);
     if (err)

@@ -9,13 +9,15 @@
 #include <sys/uio.h>
 
 typedef enum rmdi_stream_kind {
-    RMDI_STREAM_SOCKET, /* each call says that it must not wait */
-    RMDI_STREAM_PIPE,   /* the same, where the kernel knows how to (6.5) */
-    RMDI_STREAM_OTHER,  /* poll(2) is asked first */
+    RMDI_STREAM_SOCKET,   /* each call says that it must not wait */
+    RMDI_STREAM_PIPE,     /* the same, where the kernel knows how to (6.5) */
+    RMDI_STREAM_TERMINAL, /* as OTHER; it is written to by a descriptor that does not wait */
+    RMDI_STREAM_OTHER,    /* poll(2) is asked first */
 } rmdi_stream_kind;
 
 typedef struct rmdi_stream {
-    int fd; /* borrowed */
+    int fd;  /* borrowed */
+    int own; /* of a terminal that is written to: opened anew; -1: not so */
     rmdi_stream_kind kind;
 } rmdi_stream;
 
@@ -28,7 +30,10 @@ ssize_t rmdi_stream_read(rmdi_stream *stream, void *data, size_t len);
 
 /* How much of the n parts, two at most, was written; -EAGAIN: there is no room now; else -errno.
  * EPIPE raises no signal. Of a kind OTHER it is at most PIPE_BUF bytes, which never waits as
- * long as nobody else writes. */
+ * long as nobody else writes; of a terminal that could not be opened anew it is one. */
 ssize_t rmdi_stream_write(rmdi_stream *stream, const struct iovec *parts, int n);
+
+/* Closes what it has opened itself. */
+void rmdi_stream_end(rmdi_stream *stream);
 
 #endif

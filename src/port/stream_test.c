@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <termios.h>
 #include <unistd.h>
 
 static char big[1 << 20];
@@ -53,6 +55,43 @@ TEST(a_socket_that_is_set_to_block_never_does)
     REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
     check_never_waits(ends, false);
     CHECK_EQ(fcntl(ends[0], F_GETFL) & O_NONBLOCK, 0);
+}
+
+static void open_terminal(int ends[2])
+{
+    struct termios raw;
+    char name[64];
+    ends[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    REQUIRE(ends[0] >= 0 && grantpt(ends[0]) == 0 && unlockpt(ends[0]) == 0);
+    REQUIRE(ptsname_r(ends[0], name, sizeof name) == 0);
+    ends[1] = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    REQUIRE(ends[1] >= 0 && tcgetattr(ends[1], &raw) == 0);
+    cfmakeraw(&raw);
+    REQUIRE(tcsetattr(ends[1], TCSANOW, &raw) == 0);
+}
+
+/* On either side, the second of which cannot be opened anew. */
+TEST(a_terminal_that_is_set_to_block_never_does)
+{
+    for (int to = 0; to < 2; to++) {
+        int ends[2];
+        ssize_t sent = 0, n;
+        rmdi_stream stream;
+        open_terminal(ends);
+        REQUIRE(rmdi_stream_init(&stream, ends[!to]) == 0);
+        while ((n = write_bytes(&stream, sizeof big)) > 0)
+            sent += n;
+        CHECK_EQ(n, -EAGAIN);
+        CHECK_INT(sent, >, 1000);
+        CHECK_EQ(fcntl(ends[!to], F_GETFL) & O_NONBLOCK, 0);
+        rmdi_stream_end(&stream);
+        CHECK_EQ(stream.own, -1);
+        rmdi_stream reader;
+        REQUIRE(rmdi_stream_init(&reader, ends[to]) == 0);
+        CHECK_INT(rmdi_stream_read(&reader, big, 100), ==, 100);
+        CHECK_EQ(close(ends[0]), 0);
+        CHECK_EQ(close(ends[1]), 0);
+    }
 }
 
 TEST(nobody_who_reads_is_an_error_and_no_signal)
