@@ -253,7 +253,7 @@ static rmdi_foreign_answered give(rmd_call *call, const rmd_value *answer, uint6
     if (*err < 0)
         return RMDI_FOREIGN_NO_ANSWER;
     *err = error ? fail_call(call, error->as.bytes) : add_all(call, rmd_value_find(answer, "add"));
-    if (*err == 0)
+    if (*err == 0) /* the last: a call that fails has no result */
         *err = rmd_call_return(call, rmd_value_find(answer, "result"));
     return RMDI_FOREIGN_ANSWERED;
 }
