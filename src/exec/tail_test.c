@@ -47,7 +47,7 @@ TEST(as_many_lines_are_told_as_fit)
 TEST(of_very_much_the_end_is_kept)
 {
     for (int i = 0; i < 3000; i++) {
-        char line[16];
+        char line[24];
         snprintf(line, sizeof line, "line %d\n", i);
         add(line);
     }
