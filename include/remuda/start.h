@@ -18,6 +18,8 @@ RMD_BEGIN
  * When the variable REMUDA_RECORD of the environment names a path it calls rmd_recorder_on() with
  * that, SIGUSR2 and crash, here and in the template, so for workers, too; %p in it is the number of
  * the process, and with a path without it those write to the path with .PID behind it (recorder.h).
+ * A program with more rights than who started it (set-user-ID, say) does not look at it, nor at
+ * REMUDA_GUARD.
  *
  * A program that cannot call it needs the installed helper `remuda-guard`; when neither
  * is there, opening a programs pool fails with RMD_EGUARD. For a processes pool it names another

@@ -62,7 +62,7 @@ bool rmdi_recorder_prepare(void)
     uint32_t state = rmd_atomic_load(&all.state, RMD_ACQUIRE);
     if (state == ON || state == OFF)
         return state == ON;
-    const char *wanted = getenv("REMUDA_RECORD");
+    const char *wanted = secure_getenv("REMUDA_RECORD");
     bool on = !wanted || strcmp(wanted, "off") != 0;
     rmdi_tick_prepare();
     if (state == UNKNOWN &&

@@ -85,10 +85,11 @@ static void close_table(void)
 
 /* ---- the process ---- */
 
-/* Where the guard's program may lie, in the order tried. */
+/* Where the guard's program may lie, in the order tried. Who has more rights than its caller does
+ * not start what that one names. */
 static const char *guard_program(char *path)
 {
-    const char *named = getenv("REMUDA_GUARD");
+    const char *named = secure_getenv("REMUDA_GUARD");
     if (guard.use_self)
         return "/proc/self/exe";
     snprintf(path, PATH_MAX, "%s", named && *named ? named : RMDI_LIBEXECDIR "/remuda-guard");

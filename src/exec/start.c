@@ -13,11 +13,12 @@
 
 extern rmdi_carrier rmdi_plugin_carrier __attribute__((weak));
 
-/* For workers, too: they are forked from the template, which comes here. */
+/* For workers, too: they are forked from the template, which comes here. Not for who has more
+ * rights than its caller: that would make files with those rights. */
 static int record_as_told(void)
 {
     rmd_recorder_options options = { .size = sizeof options, .signal = SIGUSR2, .crash = true };
-    options.path = getenv("REMUDA_RECORD");
+    options.path = secure_getenv("REMUDA_RECORD");
     if (!options.path || !*options.path || strcmp(options.path, "off") == 0)
         return 0;
     return rmd_recorder_on(&options);
