@@ -329,7 +329,6 @@ TEST(a_file_that_does_not_fit_leaves_the_old_one)
     CHECK_EQ(stat(path, &before), 0);
     for (uint64_t i = 0; i < RMDI_RECORD_MANY; i++)
         rmdi_record(RMDI_RECORD_CANCEL, i, 0);
-    signal(SIGXFSZ, SIG_IGN);
     CHECK_EQ(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 4096, RLIM_INFINITY }), 0);
     CHECK_EQ(rmd_recorder_save(path, RMD_RECORDER_TEXT), RMD_ENOSPC);
     CHECK_EQ(stat(path, &after), 0);

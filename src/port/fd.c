@@ -54,7 +54,7 @@ ssize_t rmdi_fd_write_quietly(int fd, const void *data, size_t len)
     rmdi_sigpipe_hold(&held);
     ssize_t n = write(fd, data, len);
     int err = n < 0 ? errno : 0;
-    rmdi_sigpipe_release(&held, err == EPIPE);
+    rmdi_sigpipe_release(&held, err == EPIPE || err == EFBIG);
     return err ? -err : n;
 }
 

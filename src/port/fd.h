@@ -16,7 +16,7 @@ int rmdi_fd_pipe(int ends[2], int ours);
 /* An unlinked file of mode 0600 in dir. */
 int rmdi_fd_temporary(const char *dir, int *fd);
 
-/* write(2) that never raises SIGPIPE: bytes written, or -errno. */
+/* write(2) that never raises SIGPIPE or SIGXFSZ: bytes written, or -errno. */
 ssize_t rmdi_fd_write_quietly(int fd, const void *data, size_t len);
 
 /* The whole of data at the offset, through short writes and EINTR. */

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,6 +59,18 @@ TEST(a_pipe_signal_that_was_pending_before_stays_pending)
     raise(SIGPIPE);
     CHECK_EQ(rmdi_fd_write_quietly(broken_pipe(), "x", 1), -EPIPE);
     CHECK(is_pending(SIGPIPE));
+}
+
+TEST(a_file_that_may_not_grow_raises_no_signal)
+{
+    int fd;
+    sigset_t after;
+    REQUIRE(rmdi_fd_temporary(getenv("TMPDIR"), &fd) == 0);
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 0, RLIM_INFINITY }) == 0);
+    CHECK_EQ(rmdi_fd_write_quietly(fd, "x", 1), -EFBIG);
+    sigprocmask(SIG_BLOCK, NULL, &after);
+    CHECK(!sigismember(&after, SIGXFSZ));
+    CHECK(!is_pending(SIGXFSZ));
 }
 
 TEST(a_blocked_pipe_signal_stays_blocked_and_is_not_left_pending)

@@ -4,30 +4,22 @@
 #include <errno.h>
 #include <time.h>
 
-static sigset_t only_sigpipe(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGPIPE);
-    return set;
-}
-
 void rmdi_sigpipe_hold(rmdi_sigpipe *held)
 {
-    sigset_t pending, set = only_sigpipe();
+    static const int signals[] = { SIGPIPE, SIGXFSZ };
+    sigset_t pending;
     sigpending(&pending);
-    held->pending = sigismember(&pending, SIGPIPE);
-    if (!held->pending)
-        pthread_sigmask(SIG_BLOCK, &set, &held->mask);
+    sigemptyset(&held->ours);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        if (!sigismember(&pending, signals[i]))
+            sigaddset(&held->ours, signals[i]);
+    pthread_sigmask(SIG_BLOCK, &held->ours, &held->mask);
 }
 
 void rmdi_sigpipe_release(const rmdi_sigpipe *held, bool raised)
 {
     struct timespec now = { 0 };
-    sigset_t set = only_sigpipe();
-    if (held->pending)
-        return;
-    while (raised && sigtimedwait(&set, NULL, &now) < 0 && errno == EINTR)
+    while (raised && sigtimedwait(&held->ours, NULL, &now) < 0 && errno == EINTR)
         ;
     pthread_sigmask(SIG_SETMASK, &held->mask, NULL);
 }
