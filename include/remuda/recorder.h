@@ -57,7 +57,7 @@ typedef struct rmd_recorder_options {
     size_t size;      /* sizeof(rmd_recorder_options), exactly: else RMD_EINVAL */
     const char *path; /* copied; %p in it is the number of the process, %% is % */
     rmd_recorder_format format;
-    int signal; /* on which it is written, SIGUSR2, say; 0: on none */
+    int signal; /* on which it is written, SIGUSR2, say; none of a crash; 0: on none */
     bool crash; /* written at SIGSEGV, SIGBUS, SIGILL, SIGFPE and SIGABRT */
 } rmd_recorder_options;
 
@@ -71,10 +71,10 @@ typedef struct rmd_recorder_options {
  * installed later replace these. A child made by fork() keeps them, and writes to the same path
  * with .PID behind it if there is no %p in it.
  *
- * Errors: RMD_EINVAL (size, no path, a % that is none of these, a signal that cannot be handled,
- * neither signal nor crash), RMD_E2BIG (the path), RMD_ENOENT and RMD_EACCES (its folder),
- * RMD_ENOENT (REMUDA_RECORD=off), RMD_EBUSY (it is on: off first; or others have put a handler over
- * one of ours, and may still call that). Never blocks. One thread at a time. */
+ * Errors: RMD_EINVAL (size, no path, a % that is none of these, a signal that cannot be handled or
+ * is one of a crash, neither signal nor crash), RMD_E2BIG (the path), RMD_ENOENT and RMD_EACCES
+ * (its folder), RMD_ENOENT (REMUDA_RECORD=off), RMD_EBUSY (it is on: off first; or others have put
+ * a handler over one of ours, and may still call that). Never blocks. One thread at a time. */
 RMD_API int rmd_recorder_on(const rmd_recorder_options *options);
 
 /* Gives those signals back to whom they belonged, unless another handler was installed meanwhile.

@@ -208,6 +208,25 @@ int rmd_recorder_save(const char *path, rmd_recorder_format format)
     return err ? refuse(err, path) : 0;
 }
 
+static bool is_crash(int signal)
+{
+    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++)
+        if (crashes[i] == signal)
+            return true;
+    return false;
+}
+
+/* A fault comes again as long as its handler returns, and the program would not go on. */
+static int check_signal(const rmd_recorder_options *options)
+{
+    if (!options->signal && !options->crash)
+        return rmdi_fail(RMD_EINVAL, "recorder options: neither a signal nor crash");
+    if (is_crash(options->signal))
+        return rmdi_fail(RMD_EINVAL, "recorder options: signal %d is one of a crash: use crash",
+                         options->signal);
+    return 0;
+}
+
 static int check_options(const rmd_recorder_options *options)
 {
     if (!options || options->size != sizeof *options)
@@ -219,9 +238,8 @@ static int check_options(const rmd_recorder_options *options)
         if (at[1] != 'p' && at[1] != '%')
             return rmdi_fail(RMD_EINVAL, "recorder options: path \"%s\": after %% stands p or %%",
                              options->path);
-    if (!options->signal && !options->crash)
-        return rmdi_fail(RMD_EINVAL, "recorder options: neither a signal nor crash");
-    return check_format(options->format);
+    int err = check_signal(options);
+    return err < 0 ? err : check_format(options->format);
 }
 
 /* A folder that is not there, or not ours to write to, is told now and not at the crash. */

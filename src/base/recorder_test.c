@@ -345,6 +345,8 @@ static rmd_recorder_options options_for(const char *path)
     return (rmd_recorder_options){ .size = sizeof(rmd_recorder_options), .path = path };
 }
 
+static const int crashes[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+
 TEST(wrong_options_are_refused)
 {
     rmd_recorder_options o = options_for("x");
@@ -360,6 +362,11 @@ TEST(wrong_options_are_refused)
     o.path = "x";
     o.signal = SIGKILL;
     CHECK_EQ(rmd_recorder_on(&o), RMD_EINVAL);
+    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) {
+        o.signal = crashes[i];
+        CHECK_EQ(rmd_recorder_on(&o), RMD_EINVAL);
+        CHECK_CONTAINS(rmd_error_detail(), "use crash");
+    }
     o.signal = 0;
     o.size = 1;
     CHECK_EQ(rmd_recorder_on(&o), RMD_EINVAL);
@@ -465,8 +472,6 @@ static int how_it_ended(void (*fn)(int signal, const char *path), int signal, co
     waitpid(pid, &status, 0);
     return status;
 }
-
-static const int crashes[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
 
 TEST(each_crash_leaves_a_whole_record_and_ends_as_it_would)
 {
