@@ -63,8 +63,10 @@ typedef struct rmd_recorder_options {
 
 /* Installs handlers of signals that write what is recorded to path, at each `signal` anew, and when
  * the program crashes. After that a crash goes its way: to the handler that was installed before, a
- * sanitizer's, say, or to the default, which ends the program with that signal. A handler that was
- * there for `signal` is called afterwards; if there was none the program goes on.
+ * sanitizer's, say, or to the default, which ends the program with that signal. If that handler
+ * saves the program, that signal is its own from then on, and a crash by another one leaves a
+ * record again. A handler that was there for `signal` is called afterwards; if there was none the
+ * program goes on.
  *
  * The handlers run on the thread that crashes, on its alternative stack if it has one
  * (sigaltstack); without it a thread that has used up its stack leaves no record. Handlers that are

@@ -2,9 +2,15 @@
 /* Records on request, on a signal, at a crash.
  *
  * Where the file is written is worked out in memory that is there already: a handler may run on a
- * small stack. `busy` keeps it for one: a signal that finds it taken leaves no record of its own,
- * and one more thread that crashes waits for the first, some seconds at most, before it ends the
- * program. */
+ * small stack. `busy` keeps it for one: a signal that finds it taken leaves no record of its own.
+ *
+ * A crash has a place of its own, for it may come while its own thread is just writing a record:
+ * what that has written is thrown away then. If another thread is at it, it is waited for, some
+ * seconds at most, so that its record does not replace that of the crash. `crashing` lets one
+ * thread do this; one more that crashes waits until that has recorded, before it ends the program.
+ *
+ * Both hold who has it, the process and the thread, so that a child made by fork() is not kept from
+ * it for ever by a thread that only its parent has. */
 #include "base/error.h"
 #include "base/record_dump.h"
 #include "base/recorder.h"
@@ -33,10 +39,11 @@ static struct {
     int signal;
     bool crash;
     rmd_recorder_format format;
-    pid_t pid;              /* of the process that turned it on */
-    char pattern[PATH_MAX]; /* absolute */
-    rmd_atomic(uint32_t) busy;
-    place place; /* of whoever has made it busy */
+    pid_t pid;                           /* of the process that turned it on */
+    char pattern[PATH_MAX];              /* absolute */
+    rmd_atomic(uint64_t) busy, crashing; /* who(): 0: nobody */
+    place place;                         /* of whoever has made it busy */
+    place crash_place;                   /* of who is crashing */
 } on;
 
 /* ---- a file ---- */
@@ -68,6 +75,7 @@ static int write_file(place *p, rmd_recorder_format format, const rmdi_record_ca
 {
     char *end = stpcpy(stpcpy(p->made, p->path), ".new-");
     add_number(end, rmdi_thread_number());
+    unlink(p->made); /* of a record that a crash of this thread has cut off */
     int fd = open(p->made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, MODE);
     if (fd < 0)
         return errno;
@@ -108,44 +116,85 @@ static void expand(char *to)
     }
 }
 
-/* busy is the number of the process, so that one is not kept from it for ever that was forked while
- * another thread had it. Acquire, and release where it is given back: of `place`. */
-static bool take(void)
+/* In this process: a thread, or ALL of them. */
+enum { ALL = 0 };
+
+static uint64_t who(uint32_t thread)
 {
-    uint32_t me = (uint32_t)getpid(), there = rmd_atomic_load(&on.busy, RMD_RELAXED);
-    return there != me && rmd_atomic_cas(&on.busy, &there, me, RMD_ACQUIRE, RMD_RELAXED);
+    return (uint64_t)getpid() << 32 | thread;
 }
 
-static void record(const rmdi_record_cause *cause)
+/* Makes it that of the thread, unless there is one of this process; returns what was there: `me`
+ * if that is it already, else 0 or of another process if it has become ours. Acquire, and release
+ * where it is given back: of the place. */
+static uint64_t claim(rmd_atomic(uint64_t) *owner, uint64_t me)
 {
-    expand(on.place.path);
-    (void)write_file(&on.place, on.format, cause); /* there is nobody to tell */
+    uint64_t there = rmd_atomic_load(owner, RMD_RELAXED);
+    while (there >> 32 != me >> 32 && !rmd_atomic_cas(owner, &there, me, RMD_ACQUIRE, RMD_RELAXED))
+        ;
+    return there;
+}
+
+static bool take(void)
+{
+    uint64_t me = who(rmdi_thread_number());
+    return claim(&on.busy, me) >> 32 != me >> 32;
+}
+
+static void give_back(void)
+{
     rmd_atomic_store(&on.busy, 0, RMD_RELEASE);
+}
+
+static void record(place *p, const rmdi_record_cause *cause)
+{
+    expand(p->path);
+    (void)write_file(p, on.format, cause); /* there is nobody to tell */
 }
 
 static void on_signal(int signal, uintptr_t address)
 {
     (void)address;
-    if (take())
-        record(&(rmdi_record_cause){ .signal = signal });
+    if (!take())
+        return;
+    record(&on.place, &(rmdi_record_cause){ .signal = signal });
+    give_back();
+}
+
+static void record_crash(int signal, uintptr_t address)
+{
+    uint64_t me = who(rmdi_thread_number());
+    bool mine = rmd_atomic_load(&on.busy, RMD_RELAXED) == me, taken = false;
+    for (int i = 0; i < WAITS_MAX && !mine && !(taken = take()); i++)
+        poll(NULL, 0, WAIT_MS);
+    record(&on.crash_place,
+           &(rmdi_record_cause){ .signal = signal, .crash = true, .address = address });
+    if (mine || taken)
+        give_back();
+}
+
+/* Whoever waits for this one may go on: to the end of the program, which leaves no time for one
+ * more record; or, if a handler was there before, which may save the program, to the next crash. */
+static void end_crash(int signal)
+{
+    bool may_survive = rmdi_catch_has_before(signal);
+    rmd_atomic_store(&on.crashing, may_survive ? 0 : who(ALL), RMD_RELEASE);
 }
 
 static void on_crash(int signal, uintptr_t address)
 {
-    static rmd_atomic(uint32_t) crashing; /* the thread that crashed first */
-    uint32_t first = 0, me = rmdi_thread_number();
-    bool is_first = rmd_atomic_cas(&crashing, &first, me, RMD_RELAXED, RMD_RELAXED);
-    if (!is_first && first == me)
-        return; /* again, in what an earlier handler did */
-    bool taken = is_first && take();
-    for (int i = 0; i < WAITS_MAX && !taken; i++) {
-        poll(NULL, 0, WAIT_MS);
-        taken = take();
+    uint64_t me = who(rmdi_thread_number()), first = claim(&on.crashing, me);
+    if (first >> 32 != me >> 32) {
+        record_crash(signal, address);
+        end_crash(signal);
+        return;
     }
-    if (taken && is_first)
-        record(&(rmdi_record_cause){ .signal = signal, .crash = true, .address = address });
-    else if (taken)
-        rmd_atomic_store(&on.busy, 0, RMD_RELEASE);
+    /* Not if it is us again, in what an earlier handler did, or in the recorder. */
+    for (int i = 0; i < WAITS_MAX && first != me && first != who(ALL); i++) {
+        if (rmd_atomic_load(&on.crashing, RMD_ACQUIRE) != first)
+            break;
+        poll(NULL, 0, WAIT_MS);
+    }
 }
 
 /* ---- the API ---- */
@@ -186,7 +235,7 @@ static int save_there(void)
     int err = write_file(&on.place, on.format, &asked);
     if (err)
         err = refuse(err, on.place.path);
-    rmd_atomic_store(&on.busy, 0, RMD_RELEASE);
+    give_back();
     return err;
 }
 

@@ -10,12 +10,15 @@
 #include <pthread.h>
 #include <remuda/error.h>
 #include <remuda/recorder.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { TEXT_MAX = 8 << 20 };
@@ -517,6 +520,79 @@ TEST(a_crash_goes_on_to_the_handler_that_was_there)
     int status = how_it_ended(crash_with_handler, SIGSEGV, in_folder("chained.txt"));
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 77);
     CHECK_CONTAINS(read_file(in_folder("chained.txt")), "\nbecause: crash 11 SIGSEGV ");
+}
+
+static sigjmp_buf rescue;
+
+static void on_rescue(int signal)
+{
+    (void)signal;
+    siglongjmp(rescue, 1);
+}
+
+static void crash_and_survive(int signal_, const char *path)
+{
+    rmd_recorder_options o = options_for(path);
+    o.crash = true;
+    setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+    rmdi_record(RMDI_RECORD_PARK, 0, 0);
+    signal(signal_, on_rescue);
+    if (rmd_recorder_on(&o) < 0)
+        _exit(1);
+    if (!sigsetjmp(rescue, 1))
+        fault(signal_);
+    if (unlink(path) < 0)
+        _exit(2);
+    abort();
+}
+
+TEST(a_crash_that_a_handler_has_survived_is_not_the_last_one)
+{
+    if (KIT_SANITIZED)
+        SKIP("the sanitizer has a way of its own to end");
+    int status = how_it_ended(crash_and_survive, SIGSEGV, in_folder("again.txt"));
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    CHECK_CONTAINS(read_file(in_folder("again.txt")), "\nbecause: crash 6 SIGABRT ");
+}
+
+static void on_alarm(int signal)
+{
+    (void)signal;
+    fault(SIGSEGV);
+}
+
+/* The alarm comes nearly always while it writes. */
+static void crash_while_writing(int signal_, const char *path)
+{
+    rmd_recorder_options o = options_for(path);
+    o.crash = true;
+    setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+    for (uint64_t i = 0; i < RMDI_RECORD_MANY; i++)
+        rmdi_record(RMDI_RECORD_CANCEL, i, 0);
+    signal(SIGALRM, on_alarm);
+    if (rmd_recorder_on(&o) < 0)
+        _exit(signal_);
+    setitimer(ITIMER_REAL, &(struct itimerval){ .it_value.tv_usec = 20000 }, NULL);
+    for (;;)
+        (void)!rmd_recorder_save(NULL, RMD_RECORDER_AUTO);
+}
+
+TEST(a_crash_of_who_is_writing_a_record_leaves_a_whole_one_at_once)
+{
+    if (KIT_SANITIZED)
+        SKIP("the sanitizer has a way of its own to end");
+    struct timespec from, to;
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    int status = how_it_ended(crash_while_writing, SIGSEGV, in_folder("own.txt"));
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    CHECK_INT(to.tv_sec - from.tv_sec, <, 4 * kit_patience());
+    char *text = read_file(in_folder("own.txt"));
+    CHECK_CONTAINS(text, "\nbecause: crash 11 SIGSEGV ");
+    CHECK_CONTAINS(text, "\nend: ");
+    char command[600];
+    snprintf(command, sizeof command, "test $(ls %s | wc -l) = 1", getenv("TMPDIR"));
+    CHECK_EQ(system(command), 0);
 }
 
 static void *crash_together(void *arg)

@@ -63,6 +63,11 @@ int rmdi_catch(int signal, rmdi_catch_fn *fn, int fatal)
     return errno;
 }
 
+int rmdi_catch_has_before(int signal)
+{
+    return all[signal].before.sa_handler != SIG_DFL;
+}
+
 void rmdi_catch_end(int signal)
 {
     struct sigaction now;

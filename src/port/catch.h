@@ -13,6 +13,9 @@
 typedef void rmdi_catch_fn(int signal, uintptr_t address);
 int rmdi_catch(int signal, rmdi_catch_fn *fn, int fatal);
 
+/* Is there a handler to which a caught signal goes, or is it ignored? Else it ends the program. */
+int rmdi_catch_has_before(int signal);
+
 /* Gives it back, unless it is not caught, or another handler was installed since. */
 void rmdi_catch_end(int signal);
 
