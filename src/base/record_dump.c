@@ -3,9 +3,9 @@
  * --------------------------------------------
  * First, of each thread, who it is and where its events begin and end; that is what the record will
  * hold. Then the events of all of them, merged by their time: each ring is read event by event, and
- * what was overwritten before its turn is counted and left out. So there is no copy of it all, and
- * what is needed is a table, whose memory comes straight from the system: this runs in signal
- * handlers, on small stacks, and perhaps with the heap broken. */
+ * what was overwritten before its turn is counted, and a `gap` stands for it. So there is no copy
+ * of it all, and what is needed is a table, whose memory comes straight from the system: this runs
+ * in signal handlers, on small stacks, and perhaps with the heap broken. */
 #include "base/record_dump.h"
 
 #include "base/record_out.h"
@@ -19,6 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { OPEN_MAX = 16 };
+
 typedef struct thread {
     rmdi_recorded *recorded;
     uint32_t epoch, number, system_number;
@@ -26,13 +28,17 @@ typedef struct thread {
     uint64_t task;
     uint64_t kept, lost; /* events, of both rings */
     char name[RMDI_RECORD_NAME_BYTES];
+    /* of a trace: the slices that are open, by their kinds; more are not closed at a gap */
+    unsigned open_len;
+    uint8_t open[OPEN_MAX];
 } thread;
 
 /* A ring that is being read. */
 typedef struct source {
-    const thread *thread;
+    thread *thread;
     const rmdi_record_ring *ring;
     uint64_t at, end;
+    uint64_t gap;                      /* events before it that were overwritten */
     bool has;                          /* the event `at` is in `words` */
     uint64_t words[RMDI_RECORD_WORDS]; /* tick, kind, id, value */
 } source;
@@ -160,6 +166,7 @@ static void load(dump *d, source *s)
         if (s->has)
             return;
         s->at++;
+        s->gap++;
         d->overwritten++;
     }
 }
@@ -177,14 +184,27 @@ static source *next_source(dump *d)
     return earliest;
 }
 
+/* Says that something is missing before this tick, if it is. */
+static void end_gap(dump *d, source *s, uint64_t tick,
+                    void (*write_event)(dump *d, const source *s))
+{
+    source missing = { .thread = s->thread, .words = { tick, RMDI_RECORD_GAP, 0, s->gap } };
+    if (s->gap)
+        write_event(d, &missing);
+    s->gap = 0;
+}
+
 static void merge(dump *d, void (*write_event)(dump *d, const source *s))
 {
     for (source *s; !d->out.error && (s = next_source(d));) {
+        end_gap(d, s, s->words[0], write_event);
         write_event(d, s);
         s->has = false;
         s->at++;
         d->written++;
     }
+    for (unsigned i = 0; i < d->sources_len; i++)
+        end_gap(d, &d->sources[i], d->now.tick, write_event);
 }
 
 /* ---- text ---- */
@@ -380,25 +400,59 @@ static void trace_phase(dump *d, const kind *k, uint64_t id)
         key_number(d, "id", (int64_t)id);
 }
 
-static void trace_event(dump *d, const source *s)
+/* Begins an event. The phase, and what the format wants with it. */
+static void trace_begin(dump *d, const source *s, const kind *k, uint64_t id, const char *event)
 {
-    const kind *k = &kinds[s->words[1]];
     rmdi_out_text(&d->out, ",\n{\"name\":\"");
     rmdi_out_text(&d->out, *k->slice ? k->slice : k->name);
     rmdi_out_text(&d->out, "\"");
-    trace_phase(d, k, s->words[2]);
+    trace_phase(d, k, id);
     key(d, "ts");
     rmdi_out_micros(&d->out, ns_of(d, s->words[0]));
     key_number(d, "pid", getpid());
     key_number(d, "tid", s->thread->number);
     rmdi_out_text(&d->out, ",\"args\":{\"event\":\"");
-    rmdi_out_text(&d->out, k->name);
+    rmdi_out_text(&d->out, event);
     rmdi_out_text(&d->out, "\"");
+}
+
+/* When they ended is not known: else they would last until the end of all. */
+static void close_slices(dump *d, const source *gap)
+{
+    for (thread *t = gap->thread; t->open_len;) {
+        kind end = kinds[t->open[--t->open_len]];
+        end.phase = 'E';
+        trace_begin(d, gap, &end, 0, "gap_closes");
+        rmdi_out_text(&d->out, "}}");
+    }
+}
+
+static void note_slice(thread *t, rmdi_record_kind which)
+{
+    unsigned at = t->open_len;
+    if (kinds[which].phase == 'B' && at < OPEN_MAX)
+        t->open[t->open_len++] = (uint8_t)which;
+    if (kinds[which].phase != 'E')
+        return;
+    while (at && strcmp(kinds[t->open[at - 1]].slice, kinds[which].slice) != 0)
+        at--;
+    if (at)
+        t->open_len = at - 1;
+}
+
+static void trace_event(dump *d, const source *s)
+{
+    rmdi_record_kind which = (rmdi_record_kind)s->words[1];
+    const kind *k = &kinds[which];
+    trace_begin(d, s, k, s->words[2], k->name);
     if (*k->id)
         key_number(d, k->id, (int64_t)s->words[2]);
     if (*k->value)
         key_number(d, k->value, (int64_t)s->words[3]);
     rmdi_out_text(&d->out, "}}");
+    note_slice(s->thread, which);
+    if (which == RMDI_RECORD_GAP)
+        close_slices(d, s);
 }
 
 static void write_trace(dump *d)

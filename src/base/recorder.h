@@ -72,7 +72,8 @@
     X(PROCESS_END, "process_end", "worker", "pid", 1, 'i', "")          \
     X(TEMPLATE_BEGIN, "template_begin", "pool", "pid", 1, 'i', "")      \
     X(TEMPLATE_END, "template_end", "pool", "pid", 1, 'i', "")          \
-    X(HALT, "halt", "pool", "deaths", 1, 'i', "")
+    X(HALT, "halt", "pool", "deaths", 1, 'i', "")                       \
+    X(GAP, "gap", "", "events", 0, 'i', "") /* put by who writes a record */
 
 typedef enum rmdi_record_kind {
 #define RMDI_RECORD_KIND(name, ...) RMDI_RECORD_##name,

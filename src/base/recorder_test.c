@@ -13,6 +13,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -233,6 +234,72 @@ TEST(a_record_may_be_made_while_others_write)
     __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
     for (int i = 0; i < WRITERS; i++)
         pthread_join(ids[i], NULL);
+}
+
+typedef struct slow_dump {
+    int ends[2];
+    rmd_recorder_format format;
+    int result;
+} slow_dump;
+
+static void *dump_slowly(void *arg)
+{
+    slow_dump *s = arg;
+    s->result = rmd_recorder_write(s->ends[1], s->format);
+    close(s->ends[1]);
+    return NULL;
+}
+
+/* A record whose writer waits for room in a pipe while 1,500 events more are recorded. */
+static char *record_with_gap(rmd_recorder_format format)
+{
+    static char text[TEXT_MAX];
+    enum { EVENTS = RMDI_RECORD_MANY - 10, MEANWHILE = 1500 };
+    slow_dump slow = { .format = format };
+    pthread_t id;
+    size_t len = 0;
+    REQUIRE(pipe(slow.ends) == 0);
+    rmdi_record(RMDI_RECORD_PARK, 0, 0);
+    for (uint64_t i = 0; i < EVENTS; i++)
+        rmdi_record(RMDI_RECORD_CANCEL, i, 0);
+    REQUIRE(pthread_create(&id, NULL, dump_slowly, &slow) == 0);
+    for (int there = 0, before = -1; there != before || there < 16384;) {
+        before = there;
+        usleep(50000);
+        REQUIRE(ioctl(slow.ends[0], FIONREAD, &there) == 0);
+    }
+    for (uint64_t i = 0; i < MEANWHILE; i++)
+        rmdi_record(RMDI_RECORD_CANCEL, i, 0);
+    for (ssize_t n = 1; n > 0; len += (size_t)n)
+        REQUIRE((n = read(slow.ends[0], text + len, sizeof text - 1 - len)) >= 0);
+    text[len] = 0;
+    close(slow.ends[0]);
+    pthread_join(id, NULL);
+    CHECK_EQ(slow.result, 0);
+    return text;
+}
+
+TEST(events_overwritten_meanwhile_leave_a_gap)
+{
+    char *text = record_with_gap(RMD_RECORDER_TEXT);
+    char *gap = strstr(text, " gap events="), *end = strstr(text, "\nend: ");
+    unsigned missing = 0, written = 0, overwritten = 0;
+    REQUIRE(gap && end);
+    CHECK_EQ(sscanf(gap, " gap events=%u", &missing), 1);
+    CHECK_EQ(sscanf(end, "\nend: %u events, %u overwritten", &written, &overwritten), 2);
+    CHECK_INT(missing, >, 100);
+    CHECK_EQ(missing, overwritten);
+    CHECK_EQ(count(text, " gap events="), 1);
+    CHECK_EQ(written + overwritten, RMDI_RECORD_MANY - 9);
+}
+
+TEST(a_trace_ends_at_a_gap_what_was_open)
+{
+    char *text = record_with_gap(RMD_RECORDER_TRACE);
+    char *gap = strstr(text, "\"event\":\"gap\",\"events\":");
+    REQUIRE(gap);
+    CHECK_CONTAINS(gap, "{\"name\":\"parked\",\"ph\":\"E\",\"cat\":\"parked\",");
+    CHECK_EQ(count(text, "\"event\":\"gap_closes\"}}"), 1);
 }
 
 TEST(it_can_be_turned_off)

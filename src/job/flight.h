@@ -32,6 +32,7 @@ typedef struct rmdi_flight_thread {
     uint64_t events;
     int64_t first_ns, last_ns, recorded_ns; /* since its first event that is left */
     int64_t parked_ns, blocked_ns, bench_ns, full_ns;
+    int64_t gap_ns; /* of which nothing is known; not in recorded_ns */
     bool is_worker;
     uint64_t tasks, failed, steals, wakeups, spares;
     int64_t task_since_ns; /* when `task` began; 0: that is not recorded */
@@ -67,9 +68,10 @@ typedef struct rmdi_flight {
     size_t events_len, events_capacity;
     /* found by rmdi_flight_sum(): */
     rmdi_flight_span longest, waited;
+    uint64_t gaps, overwritten; /* how many gaps, and events that are missing there */
     rmdi_flight_running *running;
     size_t running_len, running_capacity;
-    uint64_t kinds[RMDI_RECORD_KINDS_LEN]; /* how many of each */
+    uint64_t kinds[RMDI_RECORD_KINDS_LEN]; /* how many of each; gaps are none */
 } rmdi_flight;
 
 /* Does the file begin like a flight record? False also when it cannot be read. */

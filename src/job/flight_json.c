@@ -110,9 +110,10 @@ json_t *rmdi_flight_json(const rmdi_flight *flight, unsigned last)
     json_t *threads = json_array();
     for (size_t i = 0; i < flight->threads_len; i++)
         json_array_append_new(threads, thread_json(flight, i, last));
-    json_t *object = json_pack("{s:s, s:I, s:s, s:b, s:I}", "program", flight->program, "pid",
+    json_t *object = json_pack("{s:s, s:I, s:s, s:b, s:I, s:I}", "program", flight->program, "pid",
                                (json_int_t)flight->pid, "written", flight->written, "cut_off",
-                               flight->cut_off, "unrecorded", (json_int_t)flight->unrecorded);
+                               flight->cut_off, "unrecorded", (json_int_t)flight->unrecorded,
+                               "overwritten", (json_int_t)flight->overwritten);
     if (!object || !threads) {
         json_decref(threads);
         json_decref(object);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What the events of a flight record mean: who was busy, what took long, what ran at the end. One
  * walk in the order of time; what began before the record has no beginning in it and is left out,
- * and what has not ended lasts until the record. */
+ * and what has not ended lasts until the record. Where events were overwritten while the record was
+ * written there is a gap: what was open there may have ended in it, and is forgotten. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "job/flight.h"
@@ -171,10 +172,38 @@ static void count(rmdi_flight_thread *t, const rmdi_flight_event *e)
         t->task_since_ns = e->ns;
 }
 
+/* A thread's gap hides the ends of what the thread began; answers may come on any thread. */
+static void forget_open(walk *w, const rmdi_flight_event *gap)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < w->open_len; i++) {
+        const open_thing *o = &w->open[i];
+        if (o->thread != gap->thread && o->kind != RMDI_RECORD_GIVE)
+            w->open[kept++] = *o;
+    }
+    w->open_len = kept;
+}
+
+static void step_gap(walk *w, const rmdi_flight_event *gap)
+{
+    rmdi_flight_thread *t = &w->f->threads[gap->thread];
+    if (t->events && gap->ns > t->last_ns) {
+        add(&t->gap_ns, gap->ns - t->last_ns);
+        t->last_ns = gap->ns;
+    }
+    w->f->gaps++;
+    w->f->overwritten += gap->value > 0 ? (uint64_t)gap->value : 0;
+    forget_open(w, gap);
+}
+
 static int step(walk *w, const rmdi_flight_event *e)
 {
     open_thing o;
     bool begins = false;
+    if (e->kind == RMDI_RECORD_GAP) {
+        step_gap(w, e);
+        return 0;
+    }
     count(&w->f->threads[e->thread], e);
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         if (pairs[i].end == e->kind && pop(w, &pairs[i], e, &o))
@@ -199,8 +228,20 @@ static int add_running(rmdi_flight *f, rmdi_flight_running running)
     return err;
 }
 
-/* What is still open lasts until the record, and runs, but for tasks on threads, of which the
- * thread says what runs. */
+/* Does the thread say that the task runs, or one that has begun later, on top of it? */
+static bool is_running(const walk *w, size_t i)
+{
+    const open_thing *o = &w->open[i];
+    uint64_t task = w->f->threads[o->thread].task;
+    for (; task && i < w->open_len; i++)
+        if (w->open[i].thread == o->thread && w->open[i].kind == RMDI_RECORD_TASK_BEGIN &&
+            w->open[i].task == task)
+            return true;
+    return false;
+}
+
+/* What is still open lasts until the record, and runs, but for what threads do: of tasks the thread
+ * says which runs, and one that has ended does nothing. */
 static int end_open(walk *w)
 {
     rmdi_flight *f = w->f;
@@ -208,7 +249,9 @@ static int end_open(walk *w)
     for (size_t i = 0; i < w->open_len && err == 0; i++) {
         const open_thing *o = &w->open[i];
         bool program = o->kind == RMDI_RECORD_PROGRAM_BEGIN, given = o->kind == RMDI_RECORD_GIVE;
-        if (o->kind == RMDI_RECORD_TASK_BEGIN && f->threads[o->thread].ended)
+        if (!program && !given && f->threads[o->thread].ended)
+            continue;
+        if (o->kind == RMDI_RECORD_TASK_BEGIN && !is_running(w, i))
             continue;
         if (!given) /* that may not have begun */
             account(w, o, f->end_ns, true);
@@ -227,6 +270,7 @@ static int end_threads(rmdi_flight *f)
         rmdi_flight_thread *t = &f->threads[i];
         int64_t until = t->ended ? t->last_ns : f->end_ns;
         t->recorded_ns = t->events && until > t->first_ns ? until - t->first_ns : 0;
+        t->recorded_ns -= t->gap_ns < t->recorded_ns ? t->gap_ns : t->recorded_ns;
         if (t->task)
             err = add_running(f, (rmdi_flight_running){ t->task, t->task_since_ns, "thread",
                                                         (int64_t)t->number });
@@ -238,7 +282,7 @@ int rmdi_flight_sum(rmdi_flight *flight)
 {
     walk w = { .f = flight };
     for (size_t i = 0; i < flight->events_len; i++)
-        flight->kinds[flight->events[i].kind]++;
+        flight->kinds[flight->events[i].kind] += flight->events[i].kind != RMDI_RECORD_GAP;
     int err = find_submits(&w);
     for (size_t i = 0; i < flight->events_len && err == 0; i++)
         err = step(&w, &flight->events[i]);

@@ -84,11 +84,16 @@ static int tell_head(const rmdi_flight *f, rmdi_buffer *text)
                                      f->signal);
     if (err == 0)
         err = rmdi_buffer_add_format(text, "It has %zu events of %zu thread%s, the first %s before",
-                                     f->events_len, f->threads_len, f->threads_len == 1 ? "" : "s",
-                                     span(f->end_ns - from, took));
+                                     f->events_len - f->gaps, f->threads_len,
+                                     f->threads_len == 1 ? "" : "s", span(f->end_ns - from, took));
     if (err == 0)
         err = rmdi_buffer_add_format(text, lost ? "; %" PRIu64 " earlier ones are lost.\n" : ".\n",
                                      lost);
+    if (err == 0 && f->gaps)
+        err = rmdi_buffer_add_format(text,
+                                     "%" PRIu64 " more were overwritten while it was written; what "
+                                     "lasted then is not counted.\n",
+                                     f->overwritten);
     if (err == 0 && f->unrecorded)
         err = rmdi_buffer_add_format(text, "%" PRIu64 " threads were too many to be recorded.\n",
                                      f->unrecorded);
