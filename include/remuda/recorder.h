@@ -41,10 +41,12 @@ typedef enum rmd_recorder_format {
 
 /* Writes what is recorded to a descriptor, which is borrowed; all threads go on meanwhile. May be
  * called in a signal handler: it needs no lock, and no memory but what it gets from the system; and
- * for that reason it leaves rmd_error_detail() as it was. A full pipe is waited for, five seconds
- * at most. Errors: RMD_EINVAL (no such format), RMD_ENOMEM, RMD_ENOSPC, RMD_EIO (writing failed,
- * also to a closed descriptor), RMD_ETIMEDOUT (nobody reads), RMD_ENOENT (recording is off, or no
- * thread has done anything yet). Blocks as write(2) does. Any thread. */
+ * for that reason it leaves rmd_error_detail() as it was. A pipe that is full is waited for, five
+ * seconds at most in all, also one whose writers block (unless others fill it meanwhile).
+ *
+ * Errors: RMD_EINVAL (no such format), RMD_ENOMEM, RMD_ENOSPC, RMD_EIO (writing failed, also to a
+ * closed descriptor), RMD_ETIMEDOUT (nobody reads), RMD_ENOENT (recording is off, or no thread has
+ * done anything yet). Blocks that long, and as files do. Any thread. */
 RMD_API int rmd_recorder_write(int fd, rmd_recorder_format format);
 
 /* The same to a file, which is replaced when all is written, so that there is never half a record

@@ -2,28 +2,51 @@
 #include "base/record_out.h"
 
 #include "base/decimal.h"
+#include "port/clock.h"
 #include "port/fd.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum { PATIENCE_MS = 5000 };
 
+/* From the first write on. */
+static int64_t left_ms(rmdi_record_out *out)
+{
+    int64_t now = rmdi_clock_monotonic_ns();
+    if (!out->deadline_ns)
+        out->deadline_ns = now + PATIENCE_MS * (int64_t)1000000;
+    return now < out->deadline_ns ? (out->deadline_ns - now) / 1000000 + 1 : 0;
+}
+
+/* False: there was none until the deadline. Where it cannot be waited for, writing tells why. */
+static bool wait_for_room(rmdi_record_out *out)
+{
+    struct pollfd full = { .fd = out->fd, .events = POLLOUT };
+    int n;
+    do
+        n = poll(&full, 1, (int)left_ms(out));
+    while (n < 0 && errno == EINTR);
+    return n != 0;
+}
+
+/* The descriptor may be one whose writers block: so no write is begun before there is room, nor one
+ * of more than that room is sure to hold in a pipe. */
 static void flush(rmdi_record_out *out)
 {
-    size_t done = 0;
-    while (done < out->len && !out->error) {
-        ssize_t n = rmdi_fd_write_quietly(out->fd, out->buffer + done, out->len - done);
-        if (n > 0) {
+    for (size_t done = 0; done < out->len && !out->error;) {
+        size_t piece = out->len - done < PIPE_BUF ? out->len - done : PIPE_BUF;
+        ssize_t n = wait_for_room(out) ? rmdi_fd_write_quietly(out->fd, out->buffer + done, piece)
+                                       : -ETIMEDOUT;
+        if (n > 0)
             done += (size_t)n;
-        } else if (n == -EAGAIN) {
-            struct pollfd full = { .fd = out->fd, .events = POLLOUT };
-            if (poll(&full, 1, PATIENCE_MS) == 0)
-                out->error = ETIMEDOUT;
-        } else if (n != -EINTR) {
-            out->error = n < 0 ? (int)-n : EIO;
-        }
+        else if (n == -EAGAIN && left_ms(out)) /* room, but not for this piece */
+            poll(NULL, 0, 1);
+        else if (n != -EINTR)
+            out->error = n == -EAGAIN ? ETIMEDOUT : n < 0 ? (int)-n : EIO;
     }
     out->len = 0;
 }

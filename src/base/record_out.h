@@ -8,7 +8,8 @@
 
 typedef struct rmdi_record_out {
     int fd;
-    int error; /* an errno value, of the first that failed; nothing is written after it */
+    int error;           /* an errno value, of the first that failed; nothing is written after it */
+    int64_t deadline_ns; /* for room to write; 0: nothing was written yet */
     size_t len;
     char buffer[8192];
 } rmdi_record_out;

@@ -390,6 +390,20 @@ TEST(errors_of_files_are_told)
     close(full);
 }
 
+TEST(a_pipe_that_nobody_reads_is_given_up_also_if_its_writers_block)
+{
+    int ends[2];
+    struct timespec from, to;
+    for (uint64_t i = 0; i < RMDI_RECORD_MANY; i++)
+        rmdi_record(RMDI_RECORD_CANCEL, i, 0);
+    REQUIRE(pipe(ends) == 0);
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    CHECK_EQ(rmd_recorder_write(ends[1], RMD_RECORDER_TEXT), RMD_ETIMEDOUT);
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    CHECK_INT(to.tv_sec - from.tv_sec, >=, 4);
+    CHECK_INT(to.tv_sec - from.tv_sec, <, 8 * kit_patience());
+}
+
 TEST(a_file_that_does_not_fit_leaves_the_old_one)
 {
     const char *path = in_folder("kept.txt");
