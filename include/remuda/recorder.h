@@ -50,9 +50,12 @@ typedef enum rmd_recorder_format {
 RMD_API int rmd_recorder_write(int fd, rmd_recorder_format format);
 
 /* The same to a file, which is replaced when all is written, so that there is never half a record
- * under that name. path is borrowed; NULL: the path and the format of rmd_recorder_on(). Errors: as
- * above, and those of making the file: RMD_ENOENT, RMD_EACCES and so on, with the path; RMD_EINVAL
- * (NULL, and it is not on). Blocks. Any thread; not in a signal handler. */
+ * under that name; of mode 0600. What is there and no file (a FIFO, a terminal) is written to
+ * instead. path is borrowed; NULL: the path and the format of rmd_recorder_on().
+ *
+ * Errors: as above, and those of making the file: RMD_ENOENT, RMD_EACCES and so on, with the path;
+ * RMD_EIO (a FIFO that nobody reads); RMD_EINVAL (a symbolic link to a file, which is neither
+ * followed nor replaced; NULL, and it is not on). Blocks. Any thread; not in a signal handler. */
 RMD_API int rmd_recorder_save(const char *path, rmd_recorder_format format);
 
 typedef struct rmd_recorder_options {
@@ -75,10 +78,11 @@ typedef struct rmd_recorder_options {
  * installed later replace these. A child made by fork() keeps them, and writes to the same path
  * with .PID behind it if there is no %p in it.
  *
- * Errors: RMD_EINVAL (size, no path, a % that is none of these, a signal that cannot be handled or
- * is one of a crash, neither signal nor crash), RMD_E2BIG (the path), RMD_ENOENT and RMD_EACCES
- * (its folder), RMD_ENOENT (REMUDA_RECORD=off), RMD_EBUSY (it is on: off first; or others have put
- * a handler over one of ours, and may still call that). Never blocks. One thread at a time. */
+ * Errors: RMD_EINVAL (size, no path, a % that is none of these, a symbolic link to a file; a signal
+ * that cannot be handled or is one of a crash, neither signal nor crash), RMD_E2BIG (the path),
+ * RMD_ENOENT and RMD_EACCES (its folder), RMD_ENOENT (REMUDA_RECORD=off), RMD_EBUSY (it is on: off
+ * first; or others have put a handler over one of ours, and may still call that). Never blocks. One
+ * thread at a time. */
 RMD_API int rmd_recorder_on(const rmd_recorder_options *options);
 
 /* Gives those signals back to whom they belonged, unless another handler was installed meanwhile.

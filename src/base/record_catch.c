@@ -11,13 +11,13 @@
  *
  * Both hold who has it, the process and the thread, so that a child made by fork() is not kept from
  * it for ever by a thread that only its parent has. */
+#include "base/decimal.h"
 #include "base/error.h"
-#include "base/record_dump.h"
+#include "base/record_file.h"
 #include "base/recorder.h"
 #include "port/catch.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <remuda/atomics.h>
@@ -26,13 +26,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MODE = 0644, WAIT_MS = 10, WAITS_MAX = 500, SUFFIX_BYTES = 32 };
+enum { WAIT_MS = 10, WAITS_MAX = 500 };
 
 static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
-
-typedef struct place {
-    char path[PATH_MAX + SUFFIX_BYTES], made[PATH_MAX + 2 * SUFFIX_BYTES];
-} place;
 
 static struct {
     bool on;
@@ -42,54 +38,9 @@ static struct {
     pid_t pid;                           /* of the process that turned it on */
     char pattern[PATH_MAX];              /* absolute */
     rmd_atomic(uint64_t) busy, crashing; /* who(): 0: nobody */
-    place place;                         /* of whoever has made it busy */
-    place crash_place;                   /* of who is crashing */
+    rmdi_record_file place;              /* of whoever has made it busy */
+    rmdi_record_file crash_place;        /* of who is crashing */
 } on;
-
-/* ---- a file ---- */
-
-static rmd_recorder_format format_of(const char *path, rmd_recorder_format format)
-{
-    size_t len = strlen(path);
-    if (format != RMD_RECORDER_AUTO)
-        return format;
-    return len > 5 && strcmp(path + len - 5, ".json") == 0 ? RMD_RECORDER_TRACE : RMD_RECORDER_TEXT;
-}
-
-static char *add_number(char *to, uint64_t number)
-{
-    char digits[20];
-    size_t n = 0;
-    do
-        digits[n++] = (char)('0' + number % 10);
-    while (number /= 10);
-    while (n)
-        *to++ = digits[--n];
-    *to = 0;
-    return to;
-}
-
-/* Under another name first, so that nobody finds half of it. 0 or an errno value. At a crash what
- * could be written is kept. */
-static int write_file(place *p, rmd_recorder_format format, const rmdi_record_cause *cause)
-{
-    char *end = stpcpy(stpcpy(p->made, p->path), ".new-");
-    add_number(end, rmdi_thread_number());
-    unlink(p->made); /* of a record that a crash of this thread has cut off */
-    int fd = open(p->made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, MODE);
-    if (fd < 0)
-        return errno;
-    int err = rmdi_record_dump(fd, format_of(p->path, format), cause);
-    if (close(fd) < 0 && !err)
-        err = errno;
-    if (err && (!cause->crash || err == ENODATA))
-        unlink(p->made);
-    else if (rename(p->made, p->path) < 0) {
-        err = err ? err : errno;
-        unlink(p->made);
-    }
-    return err;
-}
 
 /* ---- handlers ---- */
 
@@ -103,7 +54,7 @@ static void expand(char *to)
         if (*from != '%') {
             *to++ = *from;
         } else if (*++from == 'p') {
-            to = add_number(to, (uint64_t)getpid());
+            to = rmdi_decimal(to, (uint64_t)getpid());
             has_pid = true;
         } else {
             *to++ = '%';
@@ -112,7 +63,7 @@ static void expand(char *to)
     *to = 0;
     if (!has_pid && getpid() != on.pid) {
         *to++ = '.';
-        add_number(to, (uint64_t)getpid());
+        rmdi_decimal(to, (uint64_t)getpid());
     }
 }
 
@@ -146,10 +97,10 @@ static void give_back(void)
     rmd_atomic_store(&on.busy, 0, RMD_RELEASE);
 }
 
-static void record(place *p, const rmdi_record_cause *cause)
+static void record(rmdi_record_file *p, const rmdi_record_cause *cause)
 {
     expand(p->path);
-    (void)write_file(p, on.format, cause); /* there is nobody to tell */
+    (void)rmdi_record_file_write(p, on.format, cause); /* there is nobody to tell */
 }
 
 static void on_signal(int signal, uintptr_t address)
@@ -210,6 +161,8 @@ static int refuse(int errno_value, const char *what)
 {
     if (errno_value == ENODATA)
         return rmdi_fail(RMD_ENOENT, "recorder: nothing is recorded");
+    if (errno_value == ELOOP)
+        return rmdi_fail(RMD_EINVAL, "recorder: %s is a symbolic link: name the file itself", what);
     return rmdi_fail_errno(errno_value, "recorder: %s", what);
 }
 
@@ -232,7 +185,7 @@ static int save_there(void)
     while (!take())
         poll(NULL, 0, WAIT_MS); /* a signal's, on another thread */
     expand(on.place.path);
-    int err = write_file(&on.place, on.format, &asked);
+    int err = rmdi_record_file_write(&on.place, on.format, &asked);
     if (err)
         err = refuse(err, on.place.path);
     give_back();
@@ -242,7 +195,7 @@ static int save_there(void)
 int rmd_recorder_save(const char *path, rmd_recorder_format format)
 {
     const rmdi_record_cause asked = { 0 };
-    place p;
+    rmdi_record_file p;
     int err = check_format(format);
     if (err < 0)
         return err;
@@ -253,7 +206,7 @@ int rmd_recorder_save(const char *path, rmd_recorder_format format)
     if (strlen(path) >= PATH_MAX)
         return rmdi_fail(RMD_E2BIG, "recorder: the path is too long");
     snprintf(p.path, sizeof p.path, "%s", path);
-    err = write_file(&p, format, &asked);
+    err = rmdi_record_file_write(&p, format, &asked);
     return err ? refuse(err, path) : 0;
 }
 
@@ -291,30 +244,23 @@ static int check_options(const rmd_recorder_options *options)
     return err < 0 ? err : check_format(options->format);
 }
 
-/* A folder that is not there, or not ours to write to, is told now and not at the crash. */
-static int check_folder(const char *path)
-{
-    char folder[PATH_MAX];
-    snprintf(folder, sizeof folder, "%s", path);
-    *(strrchr(folder, '/') + 1) = 0;
-    if (access(folder, W_OK | X_OK) < 0)
-        return rmdi_fail_errno(errno, "recorder: %s", path);
-    return 0;
-}
-
-/* Absolute, whatever the program's folder will be by then. */
+/* Absolute, whatever the program's folder will be by then. A folder that is not there, or not ours
+ * to write to, is told now and not at the crash. */
 static int keep_path(const char *path)
 {
     char folder[PATH_MAX] = "";
-    size_t more = SUFFIX_BYTES;
+    size_t more = RMDI_RECORD_SUFFIX_BYTES;
     if (*path != '/' && !getcwd(folder, sizeof folder))
         return rmdi_fail_errno(errno, "recorder: the present folder");
     for (const char *at = path; (at = strchr(at, '%')); at += 2)
-        more += SUFFIX_BYTES; /* for a number */
+        more += RMDI_RECORD_SUFFIX_BYTES; /* for a number */
     int n = snprintf(on.pattern, sizeof on.pattern, "%s%s%s", folder, *folder ? "/" : "", path);
     if (n < 0 || (size_t)n + more >= sizeof on.pattern)
         return rmdi_fail(RMD_E2BIG, "recorder: the path is too long");
-    return check_folder(on.pattern);
+    on.pid = getpid();
+    expand(on.place.path);
+    int err = rmdi_record_file_check(on.place.path);
+    return err ? refuse(err, on.place.path) : 0;
 }
 
 static int catch_all(const rmd_recorder_options *options)
@@ -340,7 +286,6 @@ int rmd_recorder_on(const rmd_recorder_options *options)
     on.format = options->format;
     on.signal = options->signal;
     on.crash = options->crash;
-    on.pid = getpid();
     on.on = true;
     err = catch_all(options);
     if (!err)

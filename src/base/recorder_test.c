@@ -404,6 +404,64 @@ TEST(a_pipe_that_nobody_reads_is_given_up_also_if_its_writers_block)
     CHECK_INT(to.tv_sec - from.tv_sec, <, 8 * kit_patience());
 }
 
+TEST(what_is_no_file_is_written_to_and_stays)
+{
+    static char text[4096];
+    const char *path = in_folder("fifo");
+    struct stat there;
+    rmd_recorder_options o = { .size = sizeof o, .path = path, .signal = SIGUSR2 };
+    rmdi_record(RMDI_RECORD_PARK, 0, 0);
+    REQUIRE(mkfifo(path, 0600) == 0);
+    CHECK_EQ(rmd_recorder_save(path, RMD_RECORDER_TEXT), RMD_EIO); /* nobody reads */
+    int fd = open(path, O_RDONLY | O_NONBLOCK);
+    CHECK_EQ(rmd_recorder_on(&o), 0);
+    CHECK_EQ(rmd_recorder_save(NULL, RMD_RECORDER_AUTO), 0);
+    CHECK_INT(read(fd, text, sizeof text - 1), >, 0);
+    CHECK_CONTAINS(text, "\nend: 1 events");
+    CHECK(lstat(path, &there) == 0 && S_ISFIFO(there.st_mode));
+    REQUIRE(symlink(path, in_folder("to-fifo")) == 0); /* as /dev/stderr is one */
+    CHECK_EQ(rmd_recorder_save(in_folder("to-fifo"), RMD_RECORDER_TEXT), 0);
+    CHECK(lstat(in_folder("to-fifo"), &there) == 0 && S_ISLNK(there.st_mode));
+}
+
+TEST(a_link_to_a_file_is_neither_followed_nor_replaced)
+{
+    const char *path = in_folder("link"), *target = in_folder("target");
+    rmd_recorder_options o = { .size = sizeof o, .path = path, .crash = true };
+    struct stat there;
+    rmdi_record(RMDI_RECORD_PARK, 0, 0);
+    REQUIRE(symlink(target, path) == 0);
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(rmd_recorder_save(path, RMD_RECORDER_TEXT), RMD_EINVAL);
+        CHECK_CONTAINS(rmd_error_detail(), "is a symbolic link");
+        CHECK_EQ(rmd_recorder_on(&o), RMD_EINVAL);
+        CHECK(lstat(path, &there) == 0 && S_ISLNK(there.st_mode));
+        if (i == 0)
+            close(open(target, O_WRONLY | O_CREAT, 0600));
+        CHECK(stat(target, &there) == 0 && there.st_size == 0);
+    }
+}
+
+static void put_link(const char *path)
+{
+    char made[600];
+    snprintf(made, sizeof made, "%s.new-%d", path, (int)gettid());
+    REQUIRE(symlink(in_folder("victim"), made) == 0);
+}
+
+TEST(a_record_is_for_its_owner_and_goes_to_a_file_of_its_own)
+{
+    const char *path = in_folder("own.txt");
+    struct stat there;
+    umask(0);
+    rmdi_record(RMDI_RECORD_PARK, 0, 0);
+    put_link(path);
+    CHECK_EQ(rmd_recorder_save(path, RMD_RECORDER_TEXT), 0);
+    CHECK(lstat(path, &there) == 0 && S_ISREG(there.st_mode));
+    CHECK_EQ(there.st_mode & 0777, 0600);
+    CHECK(access(in_folder("victim"), F_OK) < 0);
+}
+
 TEST(a_file_that_does_not_fit_leaves_the_old_one)
 {
     const char *path = in_folder("kept.txt");
