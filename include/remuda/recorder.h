@@ -23,9 +23,10 @@
  * turns recording itself off.
  *
  * In a child made by fork() there is what had been recorded until then, of all threads of the
- * parent, and from then on what the child does. A worker process of a pool keeps a record of its
- * own, which ends with it; it is written when the worker crashes and rmd_start() was told to by
- * REMUDA_RECORD. What the pool itself knows of its workers is in the pool's process. */
+ * parent, which are said to have ended, and from then on what the child does. A worker process of a
+ * pool keeps a record of its own, which ends with it; it is written when the worker crashes and
+ * rmd_start() was told to by REMUDA_RECORD. What the pool itself knows of its workers is in the
+ * pool's process. */
 #ifndef REMUDA_RECORDER_H
 #define REMUDA_RECORDER_H
 

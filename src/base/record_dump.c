@@ -11,6 +11,7 @@
 #include "base/record_out.h"
 #include "base/recorder.h"
 #include "port/clock.h"
+#include "port/forked.h"
 #include "port/pages.h"
 #include "port/tick.h"
 
@@ -48,6 +49,7 @@ typedef struct dump {
     rmdi_record_moment began, now;
     double ns_per_tick;
     int64_t realtime_ns;
+    uint64_t process; /* the mark of this one */
     unsigned threads_len, sources_len;
     uint64_t written, overwritten;
     thread threads[RMDI_RECORD_THREADS_MAX];
@@ -108,6 +110,18 @@ static void add_source(dump *d, thread *t, int which)
     d->sources[d->sources_len++] = (source){ .thread = t, .ring = ring, .at = at, .end = end };
 }
 
+/* In a child made by fork() the threads of the parent are not there, but for the one that is. */
+static void read_state(const dump *d, thread *t)
+{
+    const rmdi_recorded *recorded = t->recorded;
+    bool mine = recorded == rmdi_recorded_here;
+    bool is_here = mine || rmd_atomic_load(&recorded->process, RMD_RELAXED) == d->process;
+    t->system_number = mine ? rmdi_thread_number()
+                            : rmd_atomic_load(&recorded->thread, RMD_RELAXED);
+    t->ended = !is_here || rmd_atomic_load(&recorded->state, RMD_ACQUIRE) == RMDI_RECORDED_ENDED;
+    t->task = is_here ? rmd_atomic_load(&recorded->task, RMD_RELAXED) : 0;
+}
+
 /* False: another thread is just taking it over. */
 static bool add_thread(dump *d, rmdi_recorded *recorded)
 {
@@ -119,9 +133,7 @@ static bool add_thread(dump *d, rmdi_recorded *recorded)
     if (t->epoch & 1)
         return false;
     t->number = rmd_atomic_load(&recorded->number, RMD_RELAXED);
-    t->system_number = rmd_atomic_load(&recorded->thread, RMD_RELAXED);
-    t->ended = rmd_atomic_load(&recorded->state, RMD_ACQUIRE) == RMDI_RECORDED_ENDED;
-    t->task = rmd_atomic_load(&recorded->task, RMD_RELAXED);
+    read_state(d, t);
     read_name(t, recorded);
     add_source(d, t, 0);
     add_source(d, t, 1);
@@ -137,6 +149,7 @@ static bool add_thread(dump *d, rmdi_recorded *recorded)
 static void collect(dump *d)
 {
     unsigned n = rmdi_recorder_all(d->all);
+    d->process = rmdi_process_mark();
     for (unsigned i = 0; i < n; i++)
         (void)add_thread(d, d->all[i]);
     d->now = rmdi_recorder_now(); /* after the ends were seen: all events are earlier */

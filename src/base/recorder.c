@@ -11,10 +11,12 @@
  * (with the fences of record_ring.h): the same even number says that all between was of one thread.
  *
  * In a child made by fork() the memory is a copy: the rings of the parent's other threads stay as
- * they were, of threads that are said to live and are not there. */
+ * they were, of threads that are not there. `process` tells; the thread that has called fork() goes
+ * on in the child, and makes its ring one of that at its next event. */
 #include "base/recorder.h"
 
 #include "port/clock.h"
+#include "port/forked.h"
 #include "port/pages.h"
 #include "port/thread_end.h"
 #include "port/tick.h"
@@ -97,11 +99,20 @@ static bool is_few(rmdi_record_kind kind)
     return few[kind];
 }
 
+/* Of the calling thread, in the process that this is now. */
+static void note_process(rmdi_recorded *recorded)
+{
+    rmd_atomic_store(&recorded->thread, rmdi_thread_number(), RMD_RELAXED);
+    rmd_atomic_store(&recorded->process, rmdi_process_mark(), RMD_RELAXED);
+}
+
 static void put(rmdi_recorded *recorded, uint64_t tick, rmdi_record_kind kind, uint64_t id,
                 uint64_t value, uint64_t cost)
 {
     const uint64_t words[RMDI_RECORD_WORDS] = { tick, kind, id, value };
     earn(recorded, tick, cost);
+    if (!rmdi_process_is(rmd_atomic_load(&recorded->process, RMD_RELAXED)))
+        note_process(recorded);
     rmdi_record_ring_put(&recorded->rings[is_few(kind)], words);
 }
 
@@ -204,7 +215,7 @@ static void begin(rmdi_recorded *recorded)
         rmd_atomic_store(&recorded->first[i],
                          rmd_atomic_load(&recorded->rings[i].head, RMD_RELAXED), RMD_RELAXED);
     rmd_atomic_store(&recorded->task, 0, RMD_RELAXED);
-    rmd_atomic_store(&recorded->thread, rmdi_thread_number(), RMD_RELAXED);
+    note_process(recorded);
     rmd_atomic_store(&recorded->number, rmd_atomic_add(&all.numbers, 1, RMD_RELAXED) + 1,
                      RMD_RELAXED);
     write_name(recorded);

@@ -97,9 +97,10 @@ enum {
 typedef struct rmdi_recorded {
     rmd_atomic(uint64_t) task; /* what runs on it; 0: nothing that we know of */
     /* its own: */
-    uint64_t sample; /* those are recorded whose number & this is 0 */
-    uint64_t last;   /* when the budget was counted */
-    uint64_t earned; /* ticks */
+    uint64_t sample;              /* those are recorded whose number & this is 0 */
+    uint64_t last;                /* when the budget was counted */
+    uint64_t earned;              /* ticks */
+    rmd_atomic(uint64_t) process; /* its mark (port/forked.h): another one's thread is not here */
     rmdi_record_ring rings[2];
     /* who it is: changes when another thread takes it over; see recorder.c */
     rmd_atomic(uint32_t) epoch; /* odd: just changing */

@@ -330,6 +330,47 @@ TEST(a_child_has_what_was_recorded_before_and_what_it_does)
     CHECK(!strstr(record_now(), " unpark\n"));
 }
 
+static void *run_task_and_stay(void *arg)
+{
+    rmdi_recorder_name("stays");
+    (void)rmdi_record_task_begin(42, 1);
+    pthread_barrier_wait(arg);
+    pause();
+    return NULL;
+}
+
+static void *record_only(void *arg)
+{
+    (void)arg;
+    (void)record_now();
+    return NULL;
+}
+
+TEST(the_parents_threads_have_ended_in_a_child)
+{
+    pthread_t id;
+    char line[64];
+    pthread_barrier_init(&together, NULL, 2);
+    rmdi_record(RMDI_RECORD_PARK, 0, 0);
+    REQUIRE(pthread_create(&id, NULL, run_task_and_stay, &together) == 0);
+    pthread_barrier_wait(&together);
+    CHECK_CONTAINS(record_now(), " name=stays live task=42 ");
+    pid_t pid = fork();
+    if (pid == 0) {
+        snprintf(line, sizeof line, "thread: 1 system=%d name=base-recorder live ", (int)getpid());
+        char *text = record_now();
+        CHECK_CONTAINS(text, " name=stays ended task=0 ");
+        CHECK_CONTAINS(text, line);
+        rmdi_record(RMDI_RECORD_UNPARK, 0, 0);
+        REQUIRE(pthread_create(&id, NULL, record_only, NULL) == 0);
+        pthread_join(id, NULL);
+        CHECK_CONTAINS(read_file(in_folder("now.txt")), line); /* also to another thread */
+        _exit(0);
+    }
+    CHECK_CHILD(pid);
+    CHECK_CONTAINS(record_now(), " name=stays live task=42 ");
+}
+
 /* ---- traces ---- */
 
 static const char check_trace[] =

@@ -249,7 +249,7 @@ static int end_open(walk *w)
     for (size_t i = 0; i < w->open_len && err == 0; i++) {
         const open_thing *o = &w->open[i];
         bool program = o->kind == RMDI_RECORD_PROGRAM_BEGIN, given = o->kind == RMDI_RECORD_GIVE;
-        if (!program && !given && f->threads[o->thread].ended)
+        if (!given && f->threads[o->thread].ended)
             continue;
         if (o->kind == RMDI_RECORD_TASK_BEGIN && !is_running(w, i))
             continue;
