@@ -80,6 +80,8 @@ static int read_word(explanation *e, const char *word)
         e->json = true;
     else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
         e->help = true;
+    else if (strncmp(word, "--last=", 7) == 0)
+        return read_last(e, word + 7);
     else if (word[0] == '-' && word[1])
         return rmdi_fail(RMD_EINVAL, "unknown option %s; remuda explain --help lists them", word);
     else if (!e->path)
@@ -257,26 +259,20 @@ static int add_flight(explanation *e, const rmdi_flight *flight)
     return err;
 }
 
-static int explain_flight(explanation *e)
+static int explain_flight(explanation *e, rmdi_flight *flight)
 {
-    rmdi_flight flight;
     if (e->failed || e->seqs_len)
         return rmdi_fail(RMD_EINVAL, "%s is a flight record: it has no numbers of inputs", e->path);
-    int err = rmdi_flight_read(&flight, e->path);
+    int err = rmdi_flight_sum(flight);
     if (err == 0)
-        err = rmdi_flight_sum(&flight);
-    if (err == 0)
-        err = add_flight(e, &flight);
-    rmdi_flight_free(&flight);
+        err = add_flight(e, flight);
     return err < 0 ? err : write_text(e);
 }
 
 /* ---- the verb ---- */
 
-static int explain(explanation *e)
+static int explain_journal(explanation *e)
 {
-    if (rmdi_flight_is_one(e->path))
-        return explain_flight(e);
     if (e->last >= 0)
         return rmdi_fail(RMD_EINVAL, "--last is for flight records, and %s is none", e->path);
     e->now_ns = rmdi_clock_realtime_ns();
@@ -286,6 +282,18 @@ static int explain(explanation *e)
     if (err == 0)
         err = tell(e);
     rmd_journal_free(e->journal);
+    return err;
+}
+
+static int explain(explanation *e)
+{
+    rmdi_flight flight;
+    int err = rmdi_flight_read(&flight, e->path);
+    if (err == 1)
+        err = explain_flight(e, &flight);
+    else if (err == 0)
+        err = explain_journal(e);
+    rmdi_flight_free(&flight);
     return err;
 }
 

@@ -74,14 +74,14 @@ typedef struct rmdi_flight {
     uint64_t kinds[RMDI_RECORD_KINDS_LEN]; /* how many of each; gaps are none */
 } rmdi_flight;
 
-/* Does the file begin like a flight record? False also when it cannot be read. */
-bool rmdi_flight_is_one(const char *path);
-
-/* Reads the whole file into *flight, which is to be freed in any case. Unknown lines, kinds and
- * fields are skipped. Errors: RMD_EINVAL (it is none, or of a later version), RMD_ENOMEM, and those
- * of reading. */
+/* Reads the whole file into *flight, which is to be freed in any case, and returns 1; or 0, and
+ * nothing else is done, if it does not begin like a flight record or cannot be opened. The file may
+ * be a pipe. Unknown lines, kinds and fields are skipped, and what is not printable ASCII in words
+ * becomes '_'. Errors: RMD_EINVAL (it is none after all, or of a later version), RMD_ENOMEM, and
+ * those of reading. */
 int rmdi_flight_read(rmdi_flight *flight, const char *path);
-/* The same of what is in memory, and is cut into pieces by that; name: for what is wrong. */
+/* The same of what is in memory, and is cut into pieces by that; name: for what is wrong. Returns
+ * 0. */
 int rmdi_flight_parse(rmdi_flight *flight, const char *name, rmdi_buffer *text);
 void rmdi_flight_free(rmdi_flight *flight);
 

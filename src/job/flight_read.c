@@ -30,6 +30,7 @@ const rmdi_flight_kind *rmdi_flight_kind_of(rmdi_record_kind kind)
 
 /* ---- the file ---- */
 
+/* Until there are max of them, or the end. */
 static int read_all(int fd, const char *path, rmdi_buffer *into, size_t max)
 {
     for (ssize_t n = 1; n > 0 && into->len < max;) {
@@ -45,28 +46,14 @@ static int read_all(int fd, const char *path, rmdi_buffer *into, size_t max)
     return 0;
 }
 
-static int read_file(const char *path, rmdi_buffer *into, size_t max)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return rmdi_fail_errno(errno, "%s", path);
-    int err = read_all(fd, path, into, max);
-    rmdi_fd_close(&fd);
-    return err;
-}
-
 static bool is_text(const char *data, size_t len)
 {
     return len >= sizeof magic - 1 && memcmp(data, magic, sizeof magic - 1) == 0;
 }
 
-bool rmdi_flight_is_one(const char *path)
+static bool is_one(const rmdi_buffer *head)
 {
-    rmdi_buffer head = { 0 };
-    bool is_one = read_file(path, &head, HEAD) == 0 && head.len &&
-                  (is_text(head.data, head.len) || *head.data == '{');
-    rmdi_buffer_free(&head);
-    return is_one;
+    return head->len && (is_text(head->data, head->len) || *head->data == '{');
 }
 
 /* ---- what is in it ---- */
@@ -318,23 +305,48 @@ static int read_trace(rmdi_flight *f, const char *path, const rmdi_buffer *text)
     return err;
 }
 
+/* As who writes a record does: the words are for terminals, and for JSON. */
+static void clean(char *word)
+{
+    for (; *word; word++)
+        if (*word < ' ' || *word >= 127)
+            *word = '_';
+}
+
+static void clean_words(rmdi_flight *f)
+{
+    clean(f->program);
+    clean(f->written);
+    clean(f->because);
+    clean(f->signal_name);
+    clean(f->address);
+    for (size_t i = 0; i < f->threads_len; i++)
+        clean(f->threads[i].name);
+}
+
 int rmdi_flight_parse(rmdi_flight *flight, const char *name, rmdi_buffer *text)
 {
     *flight = (rmdi_flight){ 0 };
-    if (is_text(text->data, text->len))
-        return read_text(flight, name, text->data);
-    return read_trace(flight, name, text);
+    int err = is_text(text->data, text->len) ? read_text(flight, name, text->data)
+                                             : read_trace(flight, name, text);
+    clean_words(flight);
+    return err;
 }
 
+/* All of it from one descriptor: it may be a pipe. */
 int rmdi_flight_read(rmdi_flight *flight, const char *path)
 {
     rmdi_buffer text = { 0 };
     *flight = (rmdi_flight){ 0 };
-    int err = read_file(path, &text, FILE_MAX);
-    if (err == 0)
+    int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
+    bool known = fd >= 0 && read_all(fd, path, &text, HEAD) == 0 && is_one(&text);
+    if (known)
+        err = read_all(fd, path, &text, FILE_MAX);
+    rmdi_fd_close(&fd);
+    if (known && err == 0)
         err = rmdi_flight_parse(flight, path, &text);
     rmdi_buffer_free(&text);
-    return err;
+    return known && err == 0 ? 1 : err;
 }
 
 void rmdi_flight_free(rmdi_flight *flight)
