@@ -130,7 +130,7 @@ static int call_line(map *m, rmd_map_task *task, rmd_bytes line)
     return call(m, task, &value, 1);
 }
 
-/* Is it about the line, and not about the whole? */
+/* Of making a task of a line: is it about the line, and not about the whole? */
 static bool is_of_line(int err)
 {
     return err == RMD_ESYNTAX || err == RMD_EINVAL || err == RMD_E2BIG;
@@ -148,20 +148,29 @@ static int on_bad_line(map *m, int err)
     return err;
 }
 
+/* 1: the line is a task; 0: it is none, and the next one is to be read. An error of reading is one
+ * of the whole, whatever its code: it would come again and again. */
+static int take_line(map *m, rmd_map_task *task, int read, rmd_bytes line)
+{
+    if (read == RMD_E2BIG)
+        return on_bad_line(m, read);
+    if (read < 0)
+        return read;
+    if (!m->cli.text && !m->cli.raw && is_blank(line))
+        return 0;
+    int err = call_line(m, task, line);
+    return is_of_line(err) ? on_bad_line(m, err) : err;
+}
+
 static int next(void *ctx, rmd_map_task *task)
 {
     map *m = ctx;
-    rmd_bytes line;
+    rmd_bytes line = { 0 };
     for (;;) {
         int err = rmdi_lines_next(&m->lines, &line);
         if (err == 0)
             return 0;
-        if (err > 0 && !m->cli.text && !m->cli.raw && is_blank(line))
-            continue;
-        if (err > 0)
-            err = call_line(m, task, line);
-        if (is_of_line(err))
-            err = on_bad_line(m, err);
+        err = take_line(m, task, err, line);
         if (err != 0)
             return err;
     }
