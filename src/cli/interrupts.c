@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/interrupts.h"
 
-#include "cli/verb.h"
+#include "port/stream.h"
 
 #include <remuda/select.h>
 #include <signal.h>
@@ -15,15 +15,27 @@ static const char *name_of(int signal)
     return signal == SIGINT ? "interrupted" : signal == SIGTERM ? "terminated" : "hung up";
 }
 
+/* Without stdio, whose lock another thread holds as long as nobody reads what it says; and without
+ * waiting: what there is no room for is lost. */
+static void say(const rmdi_interrupts *in, const char *what, const char *rest)
+{
+    char text[120];
+    rmdi_stream to;
+    int len = snprintf(text, sizeof text, "remuda %s: %s%s\n", in->verb, what, rest);
+    struct iovec part = { text, (size_t)len };
+    if (rmdi_stream_init(&to, STDERR_FILENO) == 0)
+        (void)rmdi_stream_write(&to, &part, 1);
+}
+
 static void on_interrupt(rmdi_interrupts *in, int signal)
 {
     int none = 0;
     if (rmd_atomic_cas(&in->signal, &none, signal, RMD_RELAXED, RMD_RELAXED)) {
-        rmdi_complain(in->verb, "%s: cancelling what runs (again: leave at once)", name_of(signal));
         rmd_stop_request(in->stop);
+        say(in, name_of(signal), ": cancelling what runs (again: leave at once)");
         return;
     }
-    rmdi_complain(in->verb, "leaving at once");
+    say(in, "leaving at once", "");
     _exit(128 + none);
 }
 
