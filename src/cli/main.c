@@ -8,6 +8,7 @@
 #include <remuda/net.h>
 #include <remuda/start.h>
 #include <remuda/version.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,6 +79,7 @@ int main(int argc, char **argv)
         output[32 * 1024]; /* with less, writing help could fail before end_output() looks */
     setvbuf(stdout, output, _IOFBF, sizeof output);
     fill_standard_descriptors();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is told by the error of the write */
     rmd_net_use();
     if (rmd_start(&argc, &argv) < 0)
         return rmdi_complain("", "REMUDA_RECORD: %s", rmd_error_detail());
