@@ -6,11 +6,13 @@
 #include "cli/given.h"
 #include "cli/interrupts.h"
 #include "cli/option_table.h"
+#include "cli/results.h"
 #include "cli/verb.h"
 #include "data/bytes.h"
 #include "job/json_value.h"
 
 #include <errno.h>
+#include <remuda/descriptor.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +27,7 @@ typedef struct call {
     rmdi_words words; /* the function, and its arguments */
     rmdi_words named;
     rmdi_buffer input; /* what was read from stdin */
+    int results;       /* the descriptor that the result is written to */
 } call;
 
 /* ---- options ---- */
@@ -84,11 +87,13 @@ static int read_input(rmdi_buffer *input)
         ssize_t n = read(STDIN_FILENO, input->data + input->len, 65536);
         if (n == 0)
             return 0;
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return rmdi_fail_errno(errno, "standard input");
-        rmdi_buffer_filled(input, (size_t)n);
+        if (n < 0 && errno == EAGAIN)
+            err = rmd_fd_wait(STDIN_FILENO, RMD_READABLE, RMD_FOREVER);
+        else if (n < 0 && errno != EINTR)
+            err = rmdi_fail_errno(errno, "standard input");
+        if (err < 0)
+            return err;
+        rmdi_buffer_filled(input, n > 0 ? (size_t)n : 0);
         if (input->len > INPUT_MAX)
             return rmdi_fail(RMD_E2BIG, "standard input has more than 16 MiB");
     }
@@ -120,24 +125,23 @@ static int give(call *c, rmdi_given *given)
 
 /* ---- the result ---- */
 
-static int write_all(const void *data, size_t len)
+static int write_all(const call *c, const void *data, size_t len)
 {
-    if (fwrite(data, 1, len, stdout) == len && fflush(stdout) == 0)
-        return 0;
-    if (errno == EPIPE)
+    int error = rmdi_results_write(c->results, data, len);
+    if (error == EPIPE)
         return 128 + SIGPIPE;
-    return rmdi_complain("call", "writing the output: %s", strerror(errno));
+    return error ? rmdi_complain("call", "writing the output: %s", strerror(error)) : 0;
 }
 
 static int print_value(const call *c, const rmd_value *value)
 {
     rmdi_buffer line = { 0 };
     if (c->raw && (value->type == RMD_TYPE_BYTES || value->type == RMD_TYPE_TEXT))
-        return write_all(value->as.bytes.data, value->as.bytes.len);
+        return write_all(c, value->as.bytes.data, value->as.bytes.len);
     int err = rmdi_json_encode(&line, value);
     if (err == 0 && !c->raw)
         err = rmdi_buffer_add_byte(&line, '\n');
-    int status = err < 0 ? rmdi_complain_error("call", err) : write_all(line.data, line.len);
+    int status = err < 0 ? rmdi_complain_error("call", err) : write_all(c, line.data, line.len);
     rmdi_buffer_free(&line);
     return status;
 }
@@ -216,7 +220,9 @@ static int open_and_call(const call *c, rmd_args args)
 static int call_function(call *c)
 {
     rmdi_given given = { 0 };
-    int err = rmdi_calling_add_functions(&c->calling);
+    int err = rmdi_results_open(&c->results);
+    if (err == 0)
+        err = rmdi_calling_add_functions(&c->calling);
     if (err == 0 && !rmdi_calling_find(c->words.words[0]))
         err = RMD_ENOENT;
     if (err == 0)
@@ -228,7 +234,7 @@ static int call_function(call *c)
 
 int rmdi_verb_call(int argc, char **argv)
 {
-    call c = { .calling.verb = "call" };
+    call c = { .calling.verb = "call", .results = -1 };
     int status = 0;
     signal(SIGCHLD, SIG_DFL); /* the ends of workers are to be known */
     signal(SIGPIPE, SIG_IGN); /* told by the error of the write */
@@ -242,6 +248,7 @@ int rmdi_verb_call(int argc, char **argv)
                                        "remuda functions lists them");
     else
         status = call_function(&c);
+    rmdi_results_close(c.results);
     rmdi_buffer_free(&c.input);
     rmdi_free(c.words.words);
     rmdi_free(c.named.words);

@@ -6,6 +6,7 @@
 #include "cli/map_lines.h"
 #include "cli/map_options.h"
 #include "cli/map_output.h"
+#include "cli/results.h"
 #include "cli/verb.h"
 #include "job/json_value.h"
 #include "job/progress.h"
@@ -27,6 +28,7 @@ typedef struct map {
     rmd_pool *pool;
     rmdi_lines lines; /* the producer's */
     rmdi_map_output output;
+    int results;      /* the descriptor that it writes to */
     rmdi_buffer text; /* of one result; the sink's */
     rmdi_interrupts interrupts;
     rmd_atomic(uint64_t) bad; /* lines of which no task was made */
@@ -269,7 +271,7 @@ static int run(map *m)
 static int begin(map *m)
 {
     m->begun_ns = rmdi_clock_monotonic_ns();
-    int err = rmdi_map_output_open(&m->output);
+    int err = rmdi_map_output_open(&m->output, m->results);
     if (err == 0)
         err = rmdi_interrupts_begin(&m->interrupts, "map", m->pool);
     return err;
@@ -277,7 +279,9 @@ static int begin(map *m)
 
 static int open_and_run(map *m)
 {
-    int err = rmdi_calling_add_functions(&m->cli.calling);
+    int err = rmdi_results_open(&m->results);
+    if (err == 0)
+        err = rmdi_calling_add_functions(&m->cli.calling);
     if (err == 0 && !rmdi_calling_find(m->function))
         err = RMD_ENOENT;
     if (err == 0)
@@ -297,7 +301,7 @@ static int open_and_run(map *m)
 
 int rmdi_verb_map(int argc, char **argv)
 {
-    map m = { 0 };
+    map m = { .results = -1 };
     int status = 0;
     signal(SIGCHLD, SIG_DFL); /* the ends of workers are to be known */
     signal(SIGPIPE, SIG_IGN); /* told by the error of the write */
@@ -310,6 +314,7 @@ int rmdi_verb_map(int argc, char **argv)
         m.function = m.cli.words.words[0];
         status = open_and_run(&m);
     }
+    rmdi_results_close(m.results);
     rmdi_cli_map_free(&m.cli);
     return status;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -103,6 +104,23 @@ static int seek(rmd_call *call)
     return err < 0 ? err : rmd_call_return(call, n);
 }
 
+/* Writes to standard output, a part of it not yet when it returns. */
+static int print(rmd_call *call)
+{
+    printf("a line of its own\nand more");
+    return rmd_call_return(call, 1);
+}
+
+/* Has a child that ends as programs do. */
+static int breed(rmd_call *call)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        exit(0);
+    waitpid(pid, NULL, 0);
+    return rmd_call_return(call, 1);
+}
+
 static int red(rmd_call *call)
 {
     return rmd_call_fail(call, RMD_EIO, "a\x1b[31m\n\xc2\x9b");
@@ -123,6 +141,8 @@ static const rmd_function functions[] = {
     { "attempt", attempt, NULL, "n:int", "int" },
     { "tree", tree, NULL, "n:int", "int" },
     { "seek", seek, NULL, "n:int", "int" },
+    { "print", print, NULL, NULL, "int" },
+    { "breed", breed, NULL, NULL, "int" },
     { "red", red, "fails", "", NULL },
     { "nan", nothing_of, NULL, "", "float" },
     { "a.function.whose.name.is.so.long.that.nothing.fits", echo, "help", "*all:any", "any" },
