@@ -3,6 +3,7 @@
  * gets results while whoever writes the lines takes his time. */
 #include "base/error.h"
 #include "cli/interrupts.h"
+#include "cli/map_bad.h"
 #include "cli/map_lines.h"
 #include "cli/map_options.h"
 #include "cli/map_output.h"
@@ -27,6 +28,8 @@ typedef struct map {
     const char *function;
     rmd_pool *pool;
     rmdi_lines lines; /* the producer's */
+    rmdi_bad_lines bad_lines;
+    bool over; /* the producer's: --halt; the line that ends it is on its way */
     rmdi_map_output output;
     int results;      /* the descriptor that it writes to */
     rmdi_buffer text; /* of one result; the sink's */
@@ -71,18 +74,24 @@ static int write_failure(rmdi_buffer *to, uint64_t line, const rmd_failure *fail
     return err < 0 ? err : rmdi_buffer_add_byte(to, '\n');
 }
 
+static int add_failure(map *m, uint64_t line, const rmd_failure *failure)
+{
+    rmdi_buffer text = { 0 };
+    int err = write_failure(&text, line, failure);
+    if (err == 0 && !rmdi_map_output_add(&m->output, text.data, text.len))
+        err = rmdi_fail(RMD_EIO, "writing the output");
+    rmdi_buffer_free(&text);
+    return err;
+}
+
 /* Of a task, or of a line of which none could be made. */
-static int on_failure(map *m, rmdi_buffer *text, uint64_t line, const rmd_failure *failure)
+static int on_failure(map *m, uint64_t line, const rmd_failure *failure)
 {
     int err = 0;
     if (is_told(m, failure))
         complain(line, failure);
-    if (m->cli.keyed) {
-        rmdi_buffer_clear(text);
-        err = write_failure(text, line, failure);
-        if (err == 0 && !rmdi_map_output_add(&m->output, text->data, text->len))
-            err = rmdi_fail(RMD_EIO, "writing the output");
-    }
+    if (m->cli.keyed)
+        err = add_failure(m, line, failure);
     if (err == 0 && m->cli.halt) {
         rmd_atomic_store(&m->halted, true, RMD_RELAXED);
         err = rmdi_fail(failure->error, "%s", failure->detail);
@@ -138,16 +147,25 @@ static bool is_of_line(int err)
     return err == RMD_ESYNTAX || err == RMD_EINVAL || err == RMD_E2BIG;
 }
 
+static int tell_bad_line(void *ctx, uint64_t line, const rmd_failure *failure)
+{
+    map *m = ctx;
+    rmd_atomic_add(&m->bad, 1, RMD_RELAXED);
+    return on_failure(m, line, failure);
+}
+
+/* In its place; without an order, at once. */
 static int on_bad_line(map *m, int err)
 {
+    if (!m->cli.as_completed) {
+        err = rmdi_bad_lines_add(&m->bad_lines, m->lines.number, err);
+        m->over = m->cli.halt;
+        return err;
+    }
     char detail[RMDI_ERROR_DETAIL_MAX];
-    rmdi_buffer text = { 0 };
     snprintf(detail, sizeof detail, "%s", rmd_error_detail());
     rmd_failure failure = { .outcome = RMD_OUTCOME_FAILED, .error = err, .detail = detail };
-    rmd_atomic_add(&m->bad, 1, RMD_RELAXED);
-    err = on_failure(m, &text, m->lines.number, &failure);
-    rmdi_buffer_free(&text);
-    return err;
+    return tell_bad_line(m, m->lines.number, &failure);
 }
 
 /* 1: the line is a task; 0: it is none, and the next one is to be read. An error of reading is one
@@ -168,14 +186,17 @@ static int next(void *ctx, rmd_map_task *task)
 {
     map *m = ctx;
     rmd_bytes line = { 0 };
-    for (;;) {
+    while (!m->over) {
         int err = rmdi_lines_next(&m->lines, &line);
         if (err == 0)
             return 0;
         err = take_line(m, task, err, line);
+        if (err > 0)
+            rmdi_bad_lines_made(&m->bad_lines);
         if (err != 0)
             return err;
     }
+    return 0;
 }
 
 /* ---- results ---- */
@@ -196,15 +217,9 @@ static int write_value(const map *m, rmdi_buffer *to, uint64_t line, const rmd_v
     return err < 0 ? err : rmdi_buffer_add_text(to, m->cli.keyed ? "}\n" : "\n");
 }
 
-static int sink(void *ctx, rmd_future *future, uint64_t index)
+static int give_value(map *m, rmd_future *future, uint64_t line)
 {
-    map *m = ctx;
     const rmd_value *value;
-    rmd_failure failure;
-    uint64_t line = (uintptr_t)rmd_future_ctx(future); /* 0: a task has added it */
-    (void)index;
-    if (rmd_future_failure(future, &failure) == 0)
-        return on_failure(m, &m->text, line, &failure);
     rmdi_buffer_clear(&m->text);
     int err = rmd_future_value(future, &value);
     if (err == 0)
@@ -212,6 +227,17 @@ static int sink(void *ctx, rmd_future *future, uint64_t index)
     if (err == 0 && !rmdi_map_output_add(&m->output, m->text.data, m->text.len))
         err = rmdi_fail(RMD_EIO, "writing the output");
     return err;
+}
+
+static int sink(void *ctx, rmd_future *future, uint64_t index)
+{
+    map *m = ctx;
+    rmd_failure failure;
+    uint64_t line = (uintptr_t)rmd_future_ctx(future); /* 0: a task has added it */
+    (void)index;
+    int err = rmd_future_failure(future, &failure) == 0 ? on_failure(m, line, &failure)
+                                                        : give_value(m, future, line);
+    return err == 0 && line ? rmdi_bad_lines_given(&m->bad_lines) : err;
 }
 
 /* ---- the whole ---- */
@@ -271,6 +297,7 @@ static int run(map *m)
 static int begin(map *m)
 {
     m->begun_ns = rmdi_clock_monotonic_ns();
+    m->bad_lines = (rmdi_bad_lines){ .tell = tell_bad_line, .ctx = m };
     int err = rmdi_map_output_open(&m->output, m->results);
     if (err == 0)
         err = rmdi_interrupts_begin(&m->interrupts, "map", m->pool);
@@ -294,6 +321,7 @@ static int open_and_run(map *m)
     int status = err < 0 ? rmdi_complain_error("map", err) : run(m);
     if (!rmdi_calling_close(m->pool))
         _exit(status);
+    rmdi_bad_lines_free(&m->bad_lines);
     rmdi_lines_free(&m->lines);
     rmdi_buffer_free(&m->text);
     return status;
