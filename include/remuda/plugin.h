@@ -60,7 +60,8 @@ typedef struct rmd_plugin_table {
  * (the file); RMD_EINVAL: it is no shared library for this system, or needs something that is not
  * there; it has no rmd_plugin; it was compiled for another version (the first two numbers must be
  * the same), or calls another copy of Remuda than the program; a function is not well described, or
- * its name is taken (see rmd_functions_add). RMD_ENOMEM. What its constructors do was done by then.
+ * its name is taken (see rmd_functions_add). RMD_EDEADLK: a constructor of a plug-in calls it.
+ * RMD_ENOMEM. What its constructors do was done by then.
  *
  * Any thread, but not in a process that was forked while another thread was here. Blocks as long as
  * reading the file takes. */

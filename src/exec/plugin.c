@@ -7,9 +7,11 @@
 #include "base/error.h"
 #include "port/library.h"
 #include "sync/lock.h"
+#include "sync/self.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <remuda/atomics.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,6 +23,7 @@ typedef struct loaded {
 
 static rmdi_lock lock; /* guards the list, and loading: what is on the list has been added */
 static loaded *newest;
+RMD_STATIC rmd_atomic(uintptr_t) loader; /* the thread that does, whose constructors may run; 0 */
 
 static bool is_loaded(const rmd_plugin_table *table)
 {
@@ -131,8 +134,12 @@ int rmd_plugin_load(const char *path)
     int err = find(path, found);
     if (err < 0)
         return err;
+    if (rmd_atomic_load(&loader, RMD_RELAXED) == (uintptr_t)rmdi_self_id())
+        return rmdi_fail(RMD_EDEADLK, "plug-in %s: another one is just being loaded here", path);
     rmdi_lock_enter(&lock);
+    rmd_atomic_store(&loader, (uintptr_t)rmdi_self_id(), RMD_RELAXED);
     err = load_and_add(path, found);
+    rmd_atomic_store(&loader, 0, RMD_RELAXED);
     rmdi_lock_release(&lock);
     return err;
 }
