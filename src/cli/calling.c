@@ -5,12 +5,15 @@
 #include "base/error.h"
 #include "cli/nearest.h"
 #include "cli/shell_choice.h"
+#include "cli/verb.h"
 #include "data/utf8.h"
 #include "job/size.h"
 
 #include <remuda/foreign.h>
 #include <remuda/plugin.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { OWN_CODES = -1000 };
 
@@ -103,11 +106,39 @@ static int add_service(const rmdi_calling *calling)
     return err;
 }
 
+/* ---- plug-ins ---- */
+
+static const char *loading, *loading_for; /* a plug-in, its constructors may run; and the verb */
+static pid_t loading_in;
+
+/* One that calls exit() shall not look as if all had been done; in a child of its own it may. */
+static void on_exit_while_loading(void)
+{
+    if (!loading || getpid() != loading_in)
+        return;
+    rmdi_complain(loading_for, "plug-in %s ended the program while it was loaded", loading);
+    _exit(RMDI_EXIT_OWN_ERROR);
+}
+
+static int load(const rmdi_calling *calling, const char *path)
+{
+    static bool guarded;
+    if (!guarded && atexit(on_exit_while_loading) != 0)
+        return rmdi_fail_memory();
+    guarded = true;
+    loading_for = calling->verb;
+    loading_in = getpid();
+    loading = path;
+    int err = rmd_plugin_load(path);
+    loading = NULL;
+    return err;
+}
+
 int rmdi_calling_add_functions(const rmdi_calling *calling)
 {
     int err = 0;
     for (size_t i = 0; i < calling->plugins.len && err == 0; i++)
-        err = rmd_plugin_load(calling->plugins.words[i]);
+        err = load(calling, calling->plugins.words[i]);
     return err < 0 ? err : add_service(calling);
 }
 
