@@ -17,8 +17,8 @@
  *
  * The functions are known on every kind of pool: on threads at once; on processes in pools that are
  * opened afterwards, whose workers load the plug-in before anything is preloaded, from the same
- * file. What runs when the library is loaded (its constructors) runs there, too, and starts no
- * thread. */
+ * file: if that has changed since it was loaded, the pool is not opened (RMD_EINVAL). What runs
+ * when the library is loaded (its constructors) runs there, too, and starts no thread. */
 #ifndef REMUDA_PLUGIN_H
 #define REMUDA_PLUGIN_H
 

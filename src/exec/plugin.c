@@ -16,6 +16,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+enum { PARTS = 6 }; /* of what is carried */
+
 typedef struct loaded {
     struct loaded *before;
     const rmd_plugin_table *table;
@@ -104,26 +106,35 @@ static int add(const char *path, const rmd_plugin_table *table)
     return 0;
 }
 
-/* What is carried is where it was found. */
-static int load_and_add(const char *path, const char *found)
+/* What is carried: where it was found, and which file that was. */
+static int carry(const char *found, const struct stat *st)
+{
+    const rmd_value parts[PARTS] = {
+        rmd_bytes_value(rmdi_bytes_of(found)), rmd_int((int64_t)st->st_dev),
+        rmd_int((int64_t)st->st_ino),          rmd_int(st->st_size),
+        rmd_int(st->st_mtim.tv_sec),           rmd_int(st->st_mtim.tv_nsec)
+    };
+    const rmd_value file = rmd_list(parts, PARTS);
+    return rmdi_carry(rmdi_plugin_carrier.kind, &file);
+}
+
+static int load_and_add(const char *path, const char *found, const struct stat *st)
 {
     const rmd_plugin_table *table = NULL;
-    rmd_value carried = rmd_bytes_value(rmdi_bytes_of(found));
     int err = load(path, found, &table);
     if (err == 0)
         err = add(path, table);
-    return err < 0 ? err : rmdi_carry(rmdi_plugin_carrier.kind, &carried);
+    return err < 0 ? err : carry(found, st);
 }
 
 /* Where it is, whatever directory is the current one later. */
-static int find(const char *path, char *found)
+static int find(const char *path, char *found, struct stat *st)
 {
-    struct stat st;
     if (!path || !*path)
         return rmdi_fail(RMD_EINVAL, "plug-in: no file was named");
-    if (!realpath(path, found) || stat(found, &st) < 0)
+    if (!realpath(path, found) || stat(found, st) < 0)
         return rmdi_fail_errno(errno, "plug-in %s", path);
-    if (!S_ISREG(st.st_mode))
+    if (!S_ISREG(st->st_mode))
         return rmdi_fail(RMD_EINVAL, "plug-in %s is no file", path);
     return 0;
 }
@@ -131,31 +142,51 @@ static int find(const char *path, char *found)
 int rmd_plugin_load(const char *path)
 {
     char found[PATH_MAX];
-    int err = find(path, found);
+    struct stat st;
+    int err = find(path, found, &st);
     if (err < 0)
         return err;
     if (rmd_atomic_load(&loader, RMD_RELAXED) == (uintptr_t)rmdi_self_id())
         return rmdi_fail(RMD_EDEADLK, "plug-in %s: another one is just being loaded here", path);
     rmdi_lock_enter(&lock);
     rmd_atomic_store(&loader, (uintptr_t)rmdi_self_id(), RMD_RELAXED);
-    err = load_and_add(path, found);
+    err = load_and_add(path, found, &st);
     rmd_atomic_store(&loader, 0, RMD_RELAXED);
     rmdi_lock_release(&lock);
     return err;
 }
 
-static int load_again(const rmd_value *path)
+static bool is_number(const rmd_value *file, size_t at, int64_t expected)
+{
+    const rmd_value *part = rmd_value_at(file, at);
+    int64_t number;
+    return part && rmd_value_get(part, &number) == 0 && number == expected;
+}
+
+/* Workers shall not do something else than the program that they belong to. */
+static int check_same(const rmd_value *file, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return rmdi_fail_errno(errno, "plug-in %s", path);
+    if (is_number(file, 1, (int64_t)st.st_dev) && is_number(file, 2, (int64_t)st.st_ino) &&
+        is_number(file, 3, st.st_size) && is_number(file, 4, st.st_mtim.tv_sec) &&
+        is_number(file, 5, st.st_mtim.tv_nsec))
+        return 0;
+    return rmdi_fail(RMD_EINVAL, "plug-in %s has changed since it was loaded", path);
+}
+
+static int load_again(const rmd_value *file)
 {
     char text[PATH_MAX];
     rmd_bytes bytes;
-    int err = rmd_value_get(path, &bytes);
-    if (err < 0)
-        return err;
-    if (bytes.len >= sizeof text)
-        return rmdi_fail(RMD_E2BIG, "plug-in: a path of %zu bytes", bytes.len);
+    const rmd_value *path = rmd_value_at(file, 0);
+    if (!path || rmd_value_get(path, &bytes) < 0 || bytes.len >= sizeof text)
+        return rmdi_fail(RMD_EINVAL, "plug-in: no path that can be loaded");
     memcpy(text, bytes.data, bytes.len);
     text[bytes.len] = 0;
-    return rmd_plugin_load(text);
+    int err = check_same(file, text);
+    return err < 0 ? err : rmd_plugin_load(text);
 }
 
 rmdi_carrier rmdi_plugin_carrier = { .kind = "plug-in", .replay = load_again };
