@@ -185,9 +185,7 @@ bool rmdi_calling_close(rmd_pool *pool)
     return true;
 }
 
-/* Sentences come from functions, and may quote what they were given: nothing in them commands a
- * terminal, or begins a line. */
-static int add_shown(rmdi_buffer *to, const char *text)
+int rmdi_calling_add_shown(rmdi_buffer *to, const char *text)
 {
     size_t len = strlen(text), taken;
     int err = 0;
@@ -203,16 +201,20 @@ static int add_shown(rmdi_buffer *to, const char *text)
     return err;
 }
 
-/* Of the codes that are programs' to use only the number is known. */
+bool rmdi_calling_is_own_code(int error)
+{
+    return error < OWN_CODES;
+}
+
 int rmdi_calling_failure(rmdi_buffer *to, const rmd_failure *failure)
 {
     const char *why = *failure->detail ? failure->detail : rmd_strerror(failure->error);
     int err = rmdi_buffer_add_format(to, "%s: ", rmd_outcome_name(failure->outcome));
     if (err == 0)
-        err = add_shown(to, why);
+        err = rmdi_calling_add_shown(to, why);
     if (err < 0)
         return err;
-    if (failure->error < OWN_CODES)
+    if (rmdi_calling_is_own_code(failure->error))
         return rmdi_buffer_add_format(to, " [%d]", failure->error);
     return rmdi_buffer_add_format(to, " [%s]", rmd_error_name(failure->error));
 }

@@ -66,6 +66,13 @@ int rmdi_calling_open(const rmdi_calling *calling, rmd_pool **pool, const char *
  * other way out than _exit(). */
 bool rmdi_calling_close(rmd_pool *pool);
 
+/* Of the codes that are programs' to use only the number is known. */
+bool rmdi_calling_is_own_code(int error);
+
+/* Adds a text that comes from a function, and may quote what it was given: nothing in it commands a
+ * terminal, or begins a line. RMD_ENOMEM. */
+int rmdi_calling_add_shown(rmdi_buffer *to, const char *text);
+
 /* Writes how a task failed to the buffer: "lost: the sentence [RMD_ELOST]". RMD_ENOMEM. */
 int rmdi_calling_failure(rmdi_buffer *to, const rmd_failure *failure);
 

@@ -5,6 +5,7 @@
 #include "cli/calling.h"
 #include "cli/option_table.h"
 #include "cli/verb.h"
+#include "data/utf8.h"
 #include "exec/function.h"
 #include "job/json.h"
 
@@ -68,21 +69,50 @@ static int measure(const rmd_function *function, void *ctx)
     return 0;
 }
 
+static int write_row(rmdi_buffer *row, const rmd_function *function, int width_max)
+{
+    char signature[4096];
+    int width = write_signature(function, signature, sizeof signature);
+    int err = rmdi_calling_add_shown(row, signature);
+    if (err < 0 || !function->help)
+        return err;
+    if (width > width_max)
+        err = rmdi_buffer_add_format(row, "\n%*s  ", width_max, "");
+    else
+        err = rmdi_buffer_add_format(row, "%*s  ", width_max - width, "");
+    return err < 0 ? err : rmdi_calling_add_shown(row, function->help);
+}
+
 static int print_row(const rmd_function *function, void *ctx)
 {
     const listing *l = ctx;
-    char signature[4096];
-    int width = write_signature(function, signature, sizeof signature);
-    if (!function->help)
-        printf("%s\n", signature);
-    else if (width > l->width)
-        printf("%s\n%*s  %s\n", signature, l->width, "", function->help);
-    else
-        printf("%-*s  %s\n", l->width, signature, function->help);
-    return 0;
+    rmdi_buffer row = { 0 };
+    int err = write_row(&row, function, l->width);
+    if (err == 0)
+        printf("%s\n", row.data);
+    rmdi_buffer_free(&row);
+    return err;
 }
 
 /* ---- for programs ---- */
+
+/* Texts of functions are C strings of any kind, those of JSON are UTF-8: what is none is U+FFFD. */
+static json_t *text_json(const char *text)
+{
+    rmdi_buffer clean = { 0 };
+    size_t len = text ? strlen(text) : 0, taken;
+    int err = 0;
+    for (size_t at = 0; at < len && err == 0; at += taken) {
+        uint32_t c = rmdi_utf8_decode((const unsigned char *)text + at, len - at, &taken);
+        err = c == RMDI_UTF8_REPLACEMENT ? rmdi_buffer_add_text(&clean, "\xef\xbf\xbd")
+                                         : rmdi_buffer_add(&clean, text + at, taken);
+    }
+    json_t *json = json_null();
+    if (text)
+        json = err < 0 ? NULL : json_stringn(clean.len ? clean.data : "", clean.len);
+    rmdi_buffer_free(&clean);
+    return json;
+}
 
 static json_t *parameter_json(const rmdi_parameter *p, bool rest)
 {
@@ -104,9 +134,9 @@ static json_t *parameters_json(const rmd_function *function)
 static int print_json(const rmd_function *function, void *ctx)
 {
     (void)ctx;
-    json_t *object = json_pack("{s:s, s:o, s:s?, s:s?}", "name", function->name, "parameters",
-                               parameters_json(function), "result", function->result, "help",
-                               function->help);
+    json_t *object = json_pack("{s:s, s:o, s:o, s:o}", "name", function->name, "parameters",
+                               parameters_json(function), "result", text_json(function->result),
+                               "help", text_json(function->help));
     char *line = object ? json_dumps(object, RMDI_JSON_LINE) : NULL;
     json_decref(object);
     if (!line)

@@ -65,11 +65,13 @@ static void complain(uint64_t line, const rmd_failure *failure)
 /* {"line":7,"outcome":"failed","error":"RMD_EIO","detail":"…"} */
 static int write_failure(rmdi_buffer *to, uint64_t line, const rmd_failure *failure)
 {
+    bool own = rmdi_calling_is_own_code(failure->error);
     rmd_value place = line ? rmd_uint(line) : rmd_null();
-    rmd_value object = RMD_MAP_OF(
-        RMD_PAIR("line", place), RMD_PAIR("outcome", rmd_outcome_name(failure->outcome)),
-        RMD_PAIR("error", rmd_error_name(failure->error)), RMD_PAIR("code", failure->error),
-        RMD_PAIR("detail", failure->detail));
+    rmd_value name = own ? rmd_null() : rmd_text(rmd_error_name(failure->error));
+    rmd_value object = RMD_MAP_OF(RMD_PAIR("line", place),
+                                  RMD_PAIR("outcome", rmd_outcome_name(failure->outcome)),
+                                  RMD_PAIR("error", name), RMD_PAIR("code", failure->error),
+                                  RMD_PAIR("detail", failure->detail));
     int err = rmdi_json_encode(to, &object);
     return err < 0 ? err : rmdi_buffer_add_byte(to, '\n');
 }

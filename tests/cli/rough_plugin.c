@@ -126,6 +126,11 @@ static int red(rmd_call *call)
     return rmd_call_fail(call, RMD_EIO, "a\x1b[31m\n\xc2\x9b");
 }
 
+static int own_code(rmd_call *call)
+{
+    return rmd_call_fail(call, -1234, "an error of its own");
+}
+
 static int nothing_of(rmd_call *call)
 {
     return rmd_call_return(call, (double)NAN);
@@ -143,6 +148,8 @@ static const rmd_function functions[] = {
     { "seek", seek, NULL, "n:int", "int" },
     { "print", print, NULL, NULL, "int" },
     { "breed", breed, NULL, NULL, "int" },
+    { "own", own_code, "", NULL, NULL },
+    { "odd.help", echo, "h\xe9llo \x1b[31mred\nnext", NULL, NULL },
     { "red", red, "fails", "", NULL },
     { "nan", nothing_of, NULL, "", "float" },
     { "a.function.whose.name.is.so.long.that.nothing.fits", echo, "help", "*all:any", "any" },
