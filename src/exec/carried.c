@@ -11,6 +11,8 @@
 #include <remuda/atomics.h>
 #include <string.h>
 
+enum { WORDS_MAX = 512 };
+
 /* [kind, value], encoded. */
 typedef struct entry {
     struct entry *before; /* added before it */
@@ -126,19 +128,32 @@ static int refuse_kind(const rmd_value *pair)
                      text);
 }
 
-static int replay(rmd_bytes encoded)
+static int replay_by(const rmdi_carrier *carrier, const rmd_value *value,
+                     rmdi_carried_note_fn *note)
+{
+    char words[WORDS_MAX];
+    if (!note || !carrier->words)
+        return carrier->replay(value);
+    carrier->words(value, words, sizeof words);
+    note(words);
+    int err = carrier->replay(value);
+    note(NULL);
+    return err;
+}
+
+static int replay(rmd_bytes encoded, rmdi_carried_note_fn *note)
 {
     const rmd_value *pair;
     int err = rmd_value_decode(&pair, encoded, NULL);
     if (err < 0)
         return err;
     const rmdi_carrier *carrier = find_carrier(rmd_value_at(pair, 0));
-    err = carrier ? carrier->replay(rmd_value_at(pair, 1)) : refuse_kind(pair);
+    err = carrier ? replay_by(carrier, rmd_value_at(pair, 1), note) : refuse_kind(pair);
     rmd_value_free(pair);
     return err;
 }
 
-int rmdi_carried_replay(rmd_bytes written)
+int rmdi_carried_replay(rmd_bytes written, rmdi_carried_note_fn *note)
 {
     rmd_frames frames;
     const char *p = written.data;
@@ -151,7 +166,7 @@ int rmdi_carried_replay(rmd_bytes written)
         if (taken < 0)
             err = (int)taken;
         else if (frame.data)
-            err = replay(frame);
+            err = replay(frame, note);
         p += taken > 0 ? taken : 0;
         left -= taken > 0 ? (size_t)taken : 0;
     }

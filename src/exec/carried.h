@@ -25,11 +25,15 @@
  * whoever opens the pool. */
 typedef int rmdi_carried_fn(const rmd_value *value);
 
+/* What that is, in words, for whoever opens the pool if the template dies of it. */
+typedef void rmdi_carried_words_fn(const rmd_value *value, char *text, size_t size);
+
 /* In static storage: it is borrowed for ever. */
 typedef struct rmdi_carrier {
     const char *kind;
     rmdi_carried_fn *replay;
-    struct rmdi_carrier *next; /* its own */
+    rmdi_carried_words_fn *words; /* NULL: it has none */
+    struct rmdi_carrier *next;    /* its own */
 } rmdi_carrier;
 
 /* Makes a kind known; before threads are started. The same again is fine. */
@@ -42,9 +46,12 @@ int rmdi_carry(const char *kind, const rmd_value *value);
 /* All that is carried, for a template: adds it to the buffer. RMD_ENOMEM. */
 int rmdi_carried_write(rmdi_buffer *out);
 
-/* In the template. RMD_EWORKER: a kind that this program does not know; or what a replay
- * returned. */
-int rmdi_carried_replay(rmd_bytes written);
+/* In the template. What is about to be replayed, in words; NULL: nothing any more. */
+typedef void rmdi_carried_note_fn(const char *what);
+
+/* In the template; note may be NULL. RMD_EWORKER: a kind that this program does not know; or what a
+ * replay returned. */
+int rmdi_carried_replay(rmd_bytes written, rmdi_carried_note_fn *note);
 
 /* Forgets all. For tests, while nobody carries. */
 void rmdi_carried_forget(void);

@@ -128,7 +128,7 @@ static int carry_and_write(void *arg)
         err = rmdi_carried_write(&all);
     words[0] = 0;
     if (err == 0)
-        err = rmdi_carried_replay(rmdi_buffer_view(&all));
+        err = rmdi_carried_replay(rmdi_buffer_view(&all), NULL);
     rmdi_buffer_free(&all);
     rmdi_carried_forget();
     return err;
@@ -142,6 +142,6 @@ TEST(without_memory_nothing_is_left)
 
 TEST(what_was_cut_is_refused)
 {
-    CHECK_EQ(rmdi_carried_replay((rmd_bytes){ "\0\0\0\1\xff", 5 }), RMD_EINVAL);
-    CHECK_EQ(rmdi_carried_replay((rmd_bytes){ NULL, 0 }), 0);
+    CHECK_EQ(rmdi_carried_replay((rmd_bytes){ "\0\0\0\1\xff", 5 }, NULL), RMD_EINVAL);
+    CHECK_EQ(rmdi_carried_replay((rmd_bytes){ NULL, 0 }, NULL), 0);
 }

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <remuda/atomics.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -189,4 +190,13 @@ static int load_again(const rmd_value *file)
     return err < 0 ? err : rmd_plugin_load(text);
 }
 
-rmdi_carrier rmdi_plugin_carrier = { .kind = "plug-in", .replay = load_again };
+static void describe(const rmd_value *file, char *text, size_t size)
+{
+    rmd_bytes path = { 0 };
+    const rmd_value *part = rmd_value_at(file, 0);
+    if (part)
+        (void)rmd_value_get(part, &path);
+    snprintf(text, size, "loading plug-in %.*s", (int)path.len, (const char *)path.data);
+}
+
+rmdi_carrier rmdi_plugin_carrier = { .kind = "plug-in", .replay = load_again, .words = describe };

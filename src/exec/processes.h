@@ -184,6 +184,7 @@ struct rmdi_processes {
     size_t timers_needed;
     int start_error; /* why it cannot be opened */
     char start_detail[RMDI_RING_DETAIL];
+    char template_busy[RMDI_RING_DETAIL]; /* what the template does; "": not known; the keeper's */
     unsigned place_waiters;
     bool opened;
     bool looks; /* the keeper looks now and then, whoever calls it */

@@ -232,9 +232,13 @@ TEST(a_preload_that_starts_a_thread_is_refused_and_the_cure_is_named)
 TEST(a_preload_in_which_the_process_ends_is_told)
 {
     fail_to_open((rmd_pool_options){ .preload = "die", .preload_args = RMD_ARGS("9", "") },
-                 RMD_EWORKER, "the template process has ended");
+                 RMD_EWORKER,
+                 "the template process was ended by signal 9 (Killed) while calling "
+                 "the preload function die");
     fail_to_open((rmd_pool_options){ .preload = "die", .preload_args = RMD_ARGS("exit 0", "") },
-                 RMD_EWORKER, "the template process has ended");
+                 RMD_EWORKER,
+                 "the template process has exited with status 0 while calling the "
+                 "preload function die");
 }
 
 TEST(a_preload_that_never_ends_is_ended_at_the_deadline)

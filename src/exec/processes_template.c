@@ -20,10 +20,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { DYING_MS = 300 };
 
 /* ---- what it is to do ---- */
 
@@ -287,6 +290,9 @@ static void obey(rmdi_processes *pool, rmdi_template_message *message, int *pidf
                                 : by_pid(pool, message->pid);
     message->text[sizeof message->text - 1] = 0;
     switch ((rmdi_template_what)message->what) {
+    case RMDI_TEMPLATE_BUSY:
+        snprintf(pool->template_busy, sizeof pool->template_busy, "%s", message->text);
+        return;
     case RMDI_TEMPLATE_READY:
         pool->template_ready = true;
         rmdi_processes_fork(pool);
@@ -311,6 +317,40 @@ static void obey(rmdi_processes *pool, rmdi_template_message *message, int *pidf
     }
 }
 
+/* How it has ended, while it is still ours to ask: it closes the socket a moment before that. */
+static void explain_end(const rmdi_processes *pool, char *text, size_t size)
+{
+    rmdi_child_end how = { .status = -1 };
+    bool ended = false;
+    for (int ms = 0; ms < DYING_MS && !ended; ms++) {
+        ended = rmdi_child_look(pool->template_pid, &how) == RMDI_CHILD_ENDED;
+        if (!ended)
+            (void)poll(NULL, 0, 1);
+    }
+    const char *busy = pool->template_busy, *during = *busy ? " while " : "";
+    if (how.signal)
+        snprintf(text, size, "the template process was ended by signal %d (%s)%s%.300s", how.signal,
+                 strsignal(how.signal), during, busy);
+    else if (*busy && how.status >= 0)
+        snprintf(text, size, "the template process has exited with status %d while %.300s",
+                 how.status, busy);
+    else
+        snprintf(text, size, "the template process has ended: does main() call rmd_start() first?");
+}
+
+/* Not opened yet: nobody starts another one. */
+static void tell_end_at_start(rmdi_processes *pool)
+{
+    char text[RMDI_RING_DETAIL];
+    rmdi_lock_enter(&pool->kept.lock);
+    bool wanted = !pool->opened && !pool->kept.quit && !pool->halted && !pool->start_error;
+    rmdi_lock_release(&pool->kept.lock);
+    if (!wanted || !pool->template_pid)
+        return;
+    explain_end(pool, text, sizeof text);
+    fail_to_start(pool, RMD_EWORKER, text);
+}
+
 static void on_message(rmd_source *source, unsigned events, void *ctx)
 {
     rmdi_processes *pool = ctx;
@@ -330,6 +370,7 @@ static void on_message(rmd_source *source, unsigned events, void *ctx)
             break;
     }
     /* It has ended, whatever it was. */
+    tell_end_at_start(pool);
     rmdi_template_stop(pool);
     rmdi_processes_orphaned(pool);
     rmdi_template_revive(pool);

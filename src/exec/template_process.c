@@ -110,13 +110,30 @@ static void map_shared(void)
         fail(err);
 }
 
+static void note_busy(const char *what)
+{
+    rmdi_template_message message = { .what = RMDI_TEMPLATE_BUSY };
+    snprintf(message.text, sizeof message.text, "%s", what ? what : "");
+    tell(&message, NULL, 0);
+}
+
+static int run_preload(const rmdi_template_setup *setup)
+{
+    char what[RMDI_FUNCTION_NAME_MAX + 40];
+    snprintf(what, sizeof what, "calling the preload function %s", setup->preload.function);
+    note_busy(what);
+    int err = rmdi_setup_run(setup, &setup->preload);
+    note_busy(NULL);
+    return err;
+}
+
 static void preload(void)
 {
     const rmdi_template_setup *setup = me.setup;
     int err = rmdi_carried_replay(
-        (rmd_bytes){ setup->data + setup->carried_at, setup->carried_len });
+        (rmd_bytes){ setup->data + setup->carried_at, setup->carried_len }, note_busy);
     if (err == 0 && setup->preload.function[0])
-        err = rmdi_setup_run(setup, &setup->preload);
+        err = run_preload(setup);
     if (err < 0)
         fail(err);
     unsigned threads = rmdi_procfs_threads();

@@ -50,6 +50,7 @@ typedef enum rmdi_template_what {
     RMDI_TEMPLATE_REAP, /* pid */
     /* from the template: */
     RMDI_TEMPLATE_READY,
+    RMDI_TEMPLATE_BUSY,       /* text: what it does until the next message; it may die of that */
     RMDI_TEMPLATE_FAILED,     /* error, text; it ends */
     RMDI_TEMPLATE_FORKED,     /* number, pid; and a pidfd */
     RMDI_TEMPLATE_NOT_FORKED, /* number, error, text */
