@@ -184,7 +184,8 @@ struct rmdi_processes {
     size_t timers_needed;
     int start_error; /* why it cannot be opened */
     char start_detail[RMDI_RING_DETAIL];
-    char template_busy[RMDI_RING_DETAIL]; /* what the template does; "": not known; the keeper's */
+    char template_error[RMDI_RING_DETAIL]; /* why a later one could not begin; the keeper's */
+    char template_busy[RMDI_RING_DETAIL];  /* what the template does; "": not known; the keeper's */
     unsigned place_waiters;
     bool opened;
     bool looks; /* the keeper looks now and then, whoever calls it */

@@ -271,6 +271,18 @@ static void fail_to_start(rmdi_processes *pool, int error, const char *text)
     rmdi_lock_release(&pool->kept.lock);
 }
 
+/* One that replaces another is given up when this has come several times: see its revival. */
+static void on_failed(rmdi_processes *pool, const rmdi_template_message *message)
+{
+    rmdi_lock_enter(&pool->kept.lock);
+    bool opened = pool->opened;
+    rmdi_lock_release(&pool->kept.lock);
+    if (opened)
+        snprintf(pool->template_error, sizeof pool->template_error, "%s", message->text);
+    else
+        fail_to_start(pool, message->error, message->text);
+}
+
 static void note_stopped(rmdi_process *process, bool stopped)
 {
     rmdi_lock_enter(&process->pool->kept.lock);
@@ -295,9 +307,10 @@ static void obey(rmdi_processes *pool, rmdi_template_message *message, int *pidf
         return;
     case RMDI_TEMPLATE_READY:
         pool->template_ready = true;
+        pool->template_error[0] = 0;
         rmdi_processes_fork(pool);
         return;
-    case RMDI_TEMPLATE_FAILED: fail_to_start(pool, message->error, message->text); return;
+    case RMDI_TEMPLATE_FAILED: on_failed(pool, message); return;
     default: break;
     }
     if (!process)
@@ -388,7 +401,9 @@ void rmdi_template_revive(rmdi_processes *pool)
                       "the template process has ended: does main() call rmd_start() first?");
         return;
     }
-    if (!rmdi_processes_count_death(pool, "the template process has ended again and again"))
+    const char *cause = *pool->template_error ? pool->template_error
+                                              : "the template process has ended again and again";
+    if (!rmdi_processes_count_death(pool, cause))
         return;
     if (rmdi_template_start(pool) < 0)
         rmd_source_set_due(pool->retry, rmd_after_ms(100));
