@@ -21,7 +21,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WINDOW_BYTES = 64 * 1024 * 1024, FAILURES_SHOWN_MAX = 100 };
+/* Until the first result has come, so many tasks at most are under way, or four for each worker. */
+enum { WINDOW_BYTES = 64 * 1024 * 1024, UNKNOWN_TASKS = 64, FAILURES_SHOWN_MAX = 100 };
 
 typedef struct map {
     rmdi_cli_map cli;
@@ -34,10 +35,32 @@ typedef struct map {
     int results;      /* the descriptor that it writes to */
     rmdi_buffer text; /* of one result; the sink's */
     rmdi_interrupts interrupts;
-    rmd_atomic(uint64_t) bad; /* lines of which no task was made */
-    rmd_atomic(bool) halted;  /* by --halt */
+    rmd_atomic(uint64_t) expected; /* bytes of a result, judged by those that have come */
+    bool has_come;                 /* one; the sink's */
+    rmd_atomic(uint64_t) bad;      /* lines of which no task was made */
+    rmd_atomic(bool) halted;       /* by --halt */
     int64_t begun_ns;
 } map;
+
+/* ---- how large results are ---- */
+
+/* Results that wait for an earlier one, or for who reads, are held: so many that they have about as
+ * many bytes as arguments may have. Larger ones count at once, smaller ones little by little. */
+static void note_size(map *m, uint64_t bytes)
+{
+    uint64_t expected = rmd_atomic_load(&m->expected, RMD_RELAXED);
+    if (m->has_come && bytes < expected)
+        bytes = expected - (expected - bytes + 7) / 8;
+    m->has_come = true;
+    if (bytes != expected)
+        rmd_atomic_store(&m->expected, bytes, RMD_RELAXED);
+}
+
+static uint64_t size_of_unknown(const map *m)
+{
+    uint64_t tasks = 4 * (uint64_t)rmd_pool_size(m->pool);
+    return WINDOW_BYTES / (tasks > UNKNOWN_TASKS ? tasks : UNKNOWN_TASKS);
+}
 
 /* ---- failures ---- */
 
@@ -115,6 +138,7 @@ static bool is_blank(rmd_bytes line)
 static int call(map *m, rmd_map_task *task, const rmd_value *values, size_t count)
 {
     rmd_map_ctx(task, (void *)(uintptr_t)m->lines.number);
+    rmd_map_bytes(task, rmd_atomic_load(&m->expected, RMD_RELAXED));
     return rmd_map_call(task, m->function, (rmd_args){ .values = values, .count = count });
 }
 
@@ -226,6 +250,7 @@ static int give_value(map *m, rmd_future *future, uint64_t line)
     int err = rmd_future_value(future, &value);
     if (err == 0)
         err = write_value(m, &m->text, line, value);
+    note_size(m, m->text.len);
     if (err == 0 && !rmdi_map_output_add(&m->output, m->text.data, m->text.len))
         err = rmdi_fail(RMD_EIO, "writing the output");
     return err;
@@ -299,6 +324,7 @@ static int run(map *m)
 static int begin(map *m)
 {
     m->begun_ns = rmdi_clock_monotonic_ns();
+    rmd_atomic_store(&m->expected, size_of_unknown(m), RMD_RELAXED);
     m->bad_lines = (rmdi_bad_lines){ .tell = tell_bad_line, .ctx = m };
     int err = rmdi_map_output_open(&m->output, m->results);
     if (err == 0)

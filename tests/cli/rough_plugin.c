@@ -55,6 +55,19 @@ static int many(rmd_call *call)
     return err;
 }
 
+/* As many bytes; below 0: nothing, after as many milliseconds. */
+static int late(rmd_call *call)
+{
+    int n;
+    if (rmd_call_get(call, 0, &n) < 0)
+        return RMD_EINVAL;
+    if (n >= 0)
+        return many(call);
+    for (; n < 0; n += 10)
+        nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+    return 0;
+}
+
 /* Its argument, whatever it is; several as a list. */
 static int echo(rmd_call *call)
 {
@@ -141,6 +154,7 @@ static const rmd_function functions[] = {
     { "leave", leave, "exits", "", NULL },
     { "nap", nap, "takes its time", "ms:int", "text" },
     { "many", many, NULL, "n:int", "bytes" },
+    { "late", late, NULL, "n:int", NULL },
     { "echo", echo, "what it gets", NULL, NULL },
     { "even", even, NULL, "n:int", "int" },
     { "attempt", attempt, NULL, "n:int", "int" },
