@@ -15,6 +15,7 @@ void rmdi_kept_init(rmdi_kept *kept, const rmdi_pool_ops *pool_ops, const rmdi_k
     kept->pool.ops = pool_ops;
     kept->pool.workers = request->workers;
     kept->pool.process = request->process;
+    kept->pool.number = request->number;
     kept->ops = ops;
     kept->loop = request->options.loop;
     kept->own_loop = !kept->loop;

@@ -172,13 +172,13 @@ int rmd_pool_open(rmd_pool **pool, const char *kind, const rmd_pool_options *opt
     err = rmdi_shared_hold(request.options.shared);
     if (err < 0)
         return err;
+    request.number = rmdi_recorder_pool_number();
     err = ops->open(pool, &request);
     if (err < 0) {
         rmdi_shared_drop(request.options.shared);
         return err;
     }
     (*pool)->shared = request.options.shared;
-    (*pool)->number = rmdi_recorder_pool_number();
     rmdi_record(RMDI_RECORD_POOL_OPEN, (*pool)->number, (*pool)->workers);
     return 0;
 }

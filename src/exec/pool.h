@@ -11,6 +11,7 @@ enum { RMDI_CHUNK_MAX = 64 };
 typedef struct rmdi_pool_request {
     unsigned workers;         /* at least 1 */
     uint64_t process;         /* rmdi_process_mark(): for the beginning of the pool */
+    uint64_t number;          /* the same: its keeper records it at once */
     rmd_pool_options options; /* zeros replaced by the defaults */
     rmd_deadline deadline;
 } rmdi_pool_request;

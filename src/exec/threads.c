@@ -35,6 +35,7 @@ static void init(rmdi_threads *pool, const rmdi_pool_request *request)
     pool->pool.ops = &rmdi_threads_ops;
     pool->pool.workers = request->workers;
     pool->pool.process = request->process;
+    pool->pool.number = request->number;
     pool->queue_max = options->queue_max;
     pool->is_small = pool->queue_max < RMDI_DEQUE_MAX;
     pool->start = options->start;
