@@ -19,6 +19,12 @@ static double now_ns(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
+/* What runs a task has its number at hand, before and after, recorder or not. */
+static void use(uint64_t id)
+{
+    __asm__ volatile("" : : "r"(id));
+}
+
 /* Several chains at once, so that the processor has no time to spare, and records for nothing. */
 static void work(void)
 {
@@ -32,19 +38,23 @@ static void work(void)
 
 __attribute__((noinline)) static void bare(uint64_t id)
 {
-    (void)id;
+    use(id);
     work();
+    use(id);
 }
 
 __attribute__((noinline)) static void run(uint64_t id)
 {
-    bool recorded = rmdi_record_task_begin(id, id);
+    use(id);
+    rmdi_task_record record = rmdi_record_task_begin(id, id);
     work();
-    rmdi_record_task_end(id, 0, recorded, 1, false);
+    use(id);
+    rmdi_record_task_end(record, id, 0, 1, false);
 }
 
 __attribute__((noinline)) static void submit(uint64_t id)
 {
+    use(id);
     work();
     rmdi_record_often(RMDI_RECORD_SUBMIT, id, 0);
 }

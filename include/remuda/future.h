@@ -135,7 +135,7 @@ RMD_API int rmd_future_value(const rmd_future *future, const rmd_value **value);
  * it did, until that returns something else than 0, and returns that; else 0. A task that has not
  * ended OK has added none. What fn gets is borrowed for the call: a function with its arguments, or
  * a function by pointer. Errors: RMD_EBUSY when it has not ended; RMD_EIO: its worker has sent
- * something else; RMD_ENOMEM, RMD_EINVAL. */
+ * something else; RMD_ENOMEM, RMD_EINVAL. Never blocks, but for what fn does. */
 typedef struct rmd_added {
     const char *function; /* NULL: by pointer */
     rmd_args args;

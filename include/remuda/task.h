@@ -114,7 +114,7 @@ RMD_API const char *rmd_task_name(void);
  * threads only: see rmd_call_add() (call.h), also for when it counts. arg is borrowed by fn. Nobody
  * is told when fn never runs, because the attempt that has added it fails, or the map ends before:
  * so arg is to be freed by somebody else, after the map. RMD_ENOTSUP: the running task is none of a
- * map on threads, or there is none; RMD_EINVAL, RMD_E2BIG, RMD_ENOMEM. */
+ * map on threads, or there is none; RMD_EINVAL, RMD_E2BIG, RMD_ENOMEM. Never blocks. */
 RMD_API int rmd_task_add(rmd_task_fn *fn, void *arg) RMD_NODISCARD;
 /* The name of the worker that the calling thread is, as "threads-1"; borrowed; "" on others, also
  * while they run a task that they wait for. */

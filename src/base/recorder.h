@@ -146,6 +146,12 @@ static inline bool rmdi_recorded_is_due(const rmdi_recorded *recorded, uint64_t 
 
 /* ---- recording ---- */
 
+/* A task that has begun: where it is recorded, and whether its begin was. */
+typedef struct rmdi_task_record {
+    rmdi_recorded *on; /* NULL: nowhere */
+    bool begun;
+} rmdi_task_record;
+
 #ifndef RMD_EXPLORE
 
 /* What is rare enough. id: of a task, or what the kind says. */
@@ -166,28 +172,28 @@ static inline bool rmdi_record_often(rmdi_record_kind kind, uint64_t task, uint6
 }
 
 /* A task begins on this thread. count: of tasks on it, or what else grows by one or so from one to
- * the next. Returns whether that was recorded, for its end. */
-static inline bool rmdi_record_task_begin(uint64_t task, uint64_t count)
+ * the next. What is returned is for its end, on the same thread. */
+static inline rmdi_task_record rmdi_record_task_begin(uint64_t task, uint64_t count)
 {
-    rmdi_recorded *recorded = rmdi_recorder_mine();
-    if (!recorded)
-        return false;
-    rmd_atomic_store(&recorded->task, task, RMD_RELAXED); /* a number, which publishes nothing */
-    return rmdi_recorded_is_due(recorded, count, task) &&
-           rmdi_recorded_put_due(recorded, RMDI_RECORD_TASK_BEGIN, task, count);
+    rmdi_task_record record = { rmdi_recorder_mine(), false };
+    if (!record.on)
+        return record;
+    rmd_atomic_store(&record.on->task, task, RMD_RELAXED); /* a number, which publishes nothing */
+    record.begun = rmdi_recorded_is_due(record.on, count, task) &&
+                   rmdi_recorded_put_due(record.on, RMDI_RECORD_TASK_BEGIN, task, count);
+    return record;
 }
 
-/* It has ended; outer: what it ran on top of; 0: nothing. begun: as returned. Any outcome but OK is
- * recorded in any case. */
-static inline void rmdi_record_task_end(uint64_t task, uint64_t outer, bool begun, unsigned outcome,
-                                        bool failed)
+/* It has ended; outer: what it ran on top of; 0: nothing. Any outcome but OK is recorded in any
+ * case. */
+static inline void rmdi_record_task_end(rmdi_task_record record, uint64_t task, uint64_t outer,
+                                        unsigned outcome, bool failed)
 {
-    rmdi_recorded *recorded = rmdi_recorder_mine();
-    if (!recorded)
+    if (!record.on)
         return;
-    rmd_atomic_store(&recorded->task, outer, RMD_RELAXED);
-    if (__builtin_expect(begun | failed, 0))
-        rmdi_recorded_put_end(recorded, task, begun, outcome, failed);
+    rmd_atomic_store(&record.on->task, outer, RMD_RELAXED);
+    if (__builtin_expect(record.begun | failed, 0))
+        rmdi_recorded_put_end(record.on, task, record.begun, outcome, failed);
 }
 
 #else
@@ -201,15 +207,15 @@ static inline bool rmdi_record_often(rmdi_record_kind kind, uint64_t task, uint6
     (void)kind, (void)task, (void)value;
     return false;
 }
-static inline bool rmdi_record_task_begin(uint64_t task, uint64_t count)
+static inline rmdi_task_record rmdi_record_task_begin(uint64_t task, uint64_t count)
 {
     (void)task, (void)count;
-    return false;
+    return (rmdi_task_record){ 0 };
 }
-static inline void rmdi_record_task_end(uint64_t task, uint64_t outer, bool begun, unsigned outcome,
-                                        bool failed)
+static inline void rmdi_record_task_end(rmdi_task_record record, uint64_t task, uint64_t outer,
+                                        unsigned outcome, bool failed)
 {
-    (void)task, (void)outer, (void)begun, (void)outcome, (void)failed;
+    (void)record, (void)task, (void)outer, (void)outcome, (void)failed;
 }
 
 #endif

@@ -101,7 +101,7 @@ TEST(the_task_that_runs_is_known_and_small_ones_are_sampled)
 {
     enum { TASKS = 100000 };
     for (uint64_t i = 1; i <= TASKS; i++)
-        rmdi_record_task_end(i, 0, rmdi_record_task_begin(i, i), 1, false);
+        rmdi_record_task_end(rmdi_record_task_begin(i, i), i, 0, 1, false);
     (void)rmdi_record_task_begin(TASKS + 1, TASKS + 1);
     char *text = record_now();
     CHECK_CONTAINS(text, " live task=100001 ");
@@ -113,11 +113,11 @@ TEST(the_task_that_runs_is_known_and_small_ones_are_sampled)
 TEST(tasks_that_take_long_are_all_recorded_soon_after_many_small_ones)
 {
     for (uint64_t i = 1; i <= 100000; i++)
-        rmdi_record_task_end(i, 0, rmdi_record_task_begin(i, i), 1, false);
+        rmdi_record_task_end(rmdi_record_task_begin(i, i), i, 0, 1, false);
     for (uint64_t i = 100001; i <= 100080; i++) {
-        bool begun = rmdi_record_task_begin(i, i);
+        rmdi_task_record record = rmdi_record_task_begin(i, i);
         usleep(1000);
-        rmdi_record_task_end(i, 0, begun, 1, false);
+        rmdi_record_task_end(record, i, 0, 1, false);
     }
     char *text = record_now();
     for (uint64_t i = 100065; i <= 100080; i++) {

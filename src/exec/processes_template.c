@@ -11,9 +11,11 @@
 #include "exec/processes.h"
 #include "exec/shared.h"
 #include "exec/stray.h"
+#include "port/clock.h"
 #include "port/fd.h"
 #include "port/memory.h"
 #include "port/pidfd.h"
+#include "port/poll.h"
 #include "port/socket.h"
 #include "port/spawn.h"
 
@@ -334,12 +336,12 @@ static void obey(rmdi_processes *pool, rmdi_template_message *message, int *pidf
 static void explain_end(const rmdi_processes *pool, char *text, size_t size)
 {
     rmdi_child_end how = { .status = -1 };
-    bool ended = false;
-    for (int ms = 0; ms < DYING_MS && !ended; ms++) {
-        ended = rmdi_child_look(pool->template_pid, &how) == RMDI_CHILD_ENDED;
-        if (!ended)
-            (void)poll(NULL, 0, 1);
-    }
+    int end = rmdi_pidfd_open(pool->template_pid); /* ours and not reaped */
+    struct pollfd wanted = { .fd = end, .events = POLLIN };
+    (void)rmdi_poll_fds(&wanted, 1, rmdi_clock_monotonic_ns() + DYING_MS * INT64_C(1000000));
+    if (rmdi_child_look(pool->template_pid, &how) != RMDI_CHILD_ENDED)
+        how = (rmdi_child_end){ .status = -1 };
+    rmdi_fd_close(&end);
     const char *busy = pool->template_busy, *during = *busy ? " while " : "";
     if (how.signal)
         snprintf(text, size, "the template process was ended by signal %d (%s)%s%.300s", how.signal,

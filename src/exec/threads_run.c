@@ -406,7 +406,7 @@ bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top)
     const rmd_binding *bound = self->context;
     self->context = bindings_of(task);
     heed(task, &frame);
-    bool recorded = rmdi_record_task_begin(task->future.id, begun_on(worker, task));
+    rmdi_task_record record = rmdi_record_task_begin(task->future.id, begun_on(worker, task));
     rmdi_buffer added = { 0 };
     frame.added = task->adds ? &added : NULL;
     int code = attempts(task, self, &frame, &value);
@@ -418,7 +418,7 @@ bool rmdi_task_run(rmdi_thread_task *task, rmdi_worker *worker, bool on_top)
     if (!rmdi_process_is(pool->pool.process))
         return false;
     rmd_outcome outcome = outcome_of(task, &code);
-    rmdi_record_task_end(task->future.id, frame.outer ? frame.outer->future->id : 0, recorded,
+    rmdi_record_task_end(record, task->future.id, frame.outer ? frame.outer->future->id : 0,
                          outcome, outcome != RMD_OUTCOME_OK);
     leave_frame(pool, worker, &visit, before);
     conclude(task, &frame, value, outcome);

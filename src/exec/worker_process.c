@@ -153,11 +153,11 @@ static int call(const rmdi_ring_slot *slot, const char *function, rmd_bytes argu
     self->frame = &frame;
     self->stop = &frame.stop;
     uint64_t id = slot->id; /* the slot is in memory that a task may write to */
-    bool recorded = rmdi_record_task_begin(id, me.tasks + 1);
+    rmdi_task_record record = rmdi_record_task_begin(id, me.tasks + 1);
     int err = rmdi_call_run(found, arguments, id, slot->attempt, &frame.stop, &me.result,
                             slot->adds ? &me.added : NULL);
     end_if_copy();
-    rmdi_record_task_end(id, 0, recorded, err < 0 ? RMD_OUTCOME_FAILED : RMD_OUTCOME_OK, err < 0);
+    rmdi_record_task_end(record, id, 0, err < 0 ? RMD_OUTCOME_FAILED : RMD_OUTCOME_OK, err < 0);
     self->frame = NULL;
     self->stop = NULL;
     return err;
