@@ -26,11 +26,10 @@
  * The workers are forked from a template process: the program itself, started anew, in which
  * rmd_start() (start.h) never returns; so it has none of the caller's threads, locks and memory.
  * Functions are to be added before that call. Descriptors 0 to 2 are as here, but for stdin, which
- * is empty; all others are closed. When workers that have not done a task die again and again (5
- * times within 10 s, and no task is done in between), no more are started: what is queued ends LOST
- * with RMD_EHALTED, which says why, and what is submitted is refused with it, until
- * rmd_pool_resume(). A task that has its worker die does not count for that, when that is its end:
- * so it cannot halt a pool.
+ * is empty; all others are closed. When workers die again and again outside of tasks (5 within
+ * 10 s, and no task has ended in between), no more are started: what is queued ends LOST with
+ * RMD_EHALTED, which says why, and what is submitted is refused with it, until rmd_pool_resume(). A
+ * death in a task is counted for that task alone (crashes_max): tasks cannot halt a pool.
  *
  * All calls may be made from any thread. In a process made by fork() from the one that opened the
  * pool they answer RMD_EFORKED. The library installs no signal handler; pools of programs and of

@@ -428,6 +428,8 @@ static int see(void *ctx, rmd_future *future, uint64_t index)
     int err = rmd_future_get(future, &node);
     if (err == 0)
         g->seen[node]++;
+    else
+        kit_check(false, __FILE__, __LINE__, rmd_error_detail());
     return err;
 }
 

@@ -3,7 +3,8 @@
  *
  * Of one that has ended, what it has left is ended, too; then it is reaped, and what becomes of its
  * task is told: so by then nothing of it is there. What it had not begun goes back to the queue.
- * When workers die again and again, and nothing is done between, the pool halts. */
+ * When workers die again and again outside of tasks, and nothing is done between, the pool halts.
+ * A death in a task is that task's: it has only so many crashes, so it cannot go on for ever. */
 #include "base/error.h"
 #include "base/recorder.h"
 #include "exec/guard.h"
@@ -37,6 +38,17 @@ void rmdi_processes_end_hopeless(rmdi_processes *pool, rmdi_link *ended)
         end_all_queued(pool, ended);
 }
 
+/* With the lock held: has nothing been done since the first of these deaths? What is done may lie
+ * in the rings still. */
+static bool is_in_vain(rmdi_processes *pool, rmdi_link *ended)
+{
+    if (pool->deaths < RMDI_HALT_DEATHS)
+        return false;
+    for (unsigned i = 0; i < pool->kept.pool.workers; i++)
+        rmdi_process_collect(&pool->processes[i], ended);
+    return pool->deaths > 0;
+}
+
 bool rmdi_processes_count_death(rmdi_processes *pool, const char *cause)
 {
     rmdi_link ended;
@@ -47,7 +59,8 @@ bool rmdi_processes_count_death(rmdi_processes *pool, const char *cause)
         pool->deaths_since_ns = now;
         pool->deaths = 0;
     }
-    if (++pool->deaths >= RMDI_HALT_DEATHS && !pool->halted) {
+    pool->deaths++;
+    if (!pool->halted && is_in_vain(pool, &ended)) {
         pool->halted = true;
         rmdi_record(RMDI_RECORD_HALT, pool->kept.pool.number, pool->deaths);
         snprintf(pool->halt_cause, sizeof pool->halt_cause,
@@ -63,8 +76,8 @@ bool rmdi_processes_count_death(rmdi_processes *pool, const char *cause)
 
 /* ---- one of them ---- */
 
-/* With the lock held: the task in which it has ended. True: that is this task's end. */
-static bool lose(rmdi_process *process, rmdi_process_task *task, const char *detail,
+/* With the lock held: the task in which it has ended. */
+static void lose(rmdi_process *process, rmdi_process_task *task, const char *detail,
                  rmdi_link *ended)
 {
     rmd_outcome why = process->stop_task == task ? process->stop : RMD_PENDING;
@@ -80,7 +93,8 @@ static bool lose(rmdi_process *process, rmdi_process_task *task, const char *det
         rmdi_process_keep_account(process, task, detail);
         rmdi_process_task_fail(task, RMD_OUTCOME_LOST, RMD_ELOST, detail, ended);
     }
-    return task->placed == RMDI_PLACED_ENDED;
+    if (task->placed == RMDI_PLACED_ENDED)
+        process->pool->deaths = 0;
 }
 
 static rmdi_process_task *left_in(rmdi_process *process)
@@ -121,11 +135,11 @@ static void on_cleared(void *ctx)
     rmdi_lock_enter(&pool->kept.lock);
     bool orderly = process->how_is_known && process->how.status == 0 && !process->damaged &&
                    rmd_atomic_load(&process->share->memory->life, RMD_RELAXED) == RMDI_LIFE_RETIRED;
-    bool stopped = process->stop != RMD_PENDING;
-    bool done = orderly || stopped || process->useful;
+    bool stopped = process->stop != RMD_PENDING, in_task = left_in(process);
+    bool in_vain = !orderly && !stopped && !in_task && !process->useful;
     process->useful = false;
     for (rmdi_process_task *task; (task = left_in(process));)
-        done |= lose(process, task, detail, &ended);
+        lose(process, task, detail, &ended);
     if (!pool->opened && !pool->start_error && !orderly) {
         pool->start_error = RMD_EWORKER;
         snprintf(pool->start_detail, sizeof pool->start_detail, "%.*s",
@@ -140,7 +154,7 @@ static void on_cleared(void *ctx)
     rmdi_kept_kick(&pool->kept); /* another one; or the end of all */
     rmdi_lock_release(&pool->kept.lock);
     rmdi_processes_publish(pool, &ended);
-    if (!done)
+    if (in_vain)
         rmdi_processes_count_death(pool, detail);
     rmdi_processes_fork(pool);
 }

@@ -102,6 +102,15 @@ TEST(tasks_that_kill_their_workers_do_not_halt_the_pool)
     close_pool(pool);
 }
 
+TEST(nor_do_tasks_that_are_tried_again)
+{
+    rmd_task_options options = { .limits.crashes_max = 13 };
+    rmd_pool *pool = open_checking("processes:1");
+    CHECK_LOST(call_with(pool, "die", RMD_ARGS("9", ""), options));
+    check_works(pool);
+    close_pool(pool);
+}
+
 TEST(when_the_last_worker_dies_after_the_halt_what_it_had_is_lost)
 {
     gate at = make_gate("gate");
