@@ -40,6 +40,14 @@ static const char *record_now(void)
     return read_file(in_folder("now.txt"));
 }
 
+/* When a worker goes to sleep is its own affair; nobody is told but the record. */
+static void await_in_record(const char *words)
+{
+    rmd_deadline deadline = rmd_after_ms(10000 * kit_patience());
+    while (!strstr(record_now(), words) && !rmd_deadline_passed(deadline))
+        usleep(1000);
+}
+
 static rmd_pool *open_pool(const char *kind)
 {
     rmd_pool *pool;
@@ -81,6 +89,7 @@ TEST(tasks_on_threads_are_recorded)
     wait_and_free(good);
     CHECK_EQ(rmd_submit(pool, &bad, fail, NULL, NULL), 0);
     wait_and_free(bad);
+    await_in_record(" park\n");
     end_pool(pool);
     const char *text = record_now();
     CHECK_CONTAINS(text, " pool_open pool=1 workers=2\n");
