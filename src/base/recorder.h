@@ -10,8 +10,8 @@
  * for each task goes through a budget: rmdi_record_often(), rmdi_record_task_begin(). A thread
  * earns time as it passes, and each such event costs RMDI_RECORD_COST of it; as long as there is
  * some, each task is recorded, and else those whose number is a multiple of 256, which are the same
- * in all places, so that one of them can be followed. At every 64th the clock is looked at, so
- * tasks that take long are back in the record after 63 of them at most. Which task runs is always
+ * in all places, so that one of them can be followed. At every 128th the clock is looked at, so
+ * tasks that take long are back in the record after 127 of them at most. Which task runs is always
  * known, for that is only a store.
  *
  * What is rare and slow anyway (a worker sleeps, a process dies) is always recorded, and what is
@@ -90,7 +90,7 @@ enum {
     RMDI_RECORD_SAMPLE = 255, /* of tasks that are too many: where number & this is 0 */
     RMDI_RECORD_COST = 32768, /* ticks that an event takes of the budget: some 12 us */
     RMDI_RECORD_EARNED_MAX = 256 * RMDI_RECORD_COST,
-    RMDI_RECORD_LOOK = 63, /* the clock is looked at where the count of tasks & this is 0 */
+    RMDI_RECORD_LOOK = 127, /* the clock is looked at where the count of tasks & this is 0 */
 };
 
 /* What is recorded of one thread. It is the thread's own but for what readers load. */

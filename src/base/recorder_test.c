@@ -114,13 +114,13 @@ TEST(tasks_that_take_long_are_all_recorded_soon_after_many_small_ones)
 {
     for (uint64_t i = 1; i <= 100000; i++)
         rmdi_record_task_end(rmdi_record_task_begin(i, i), i, 0, 1, false);
-    for (uint64_t i = 100001; i <= 100080; i++) {
+    for (uint64_t i = 100001; i <= 100150; i++) {
         rmdi_task_record record = rmdi_record_task_begin(i, i);
         usleep(1000);
         rmdi_record_task_end(record, i, 0, 1, false);
     }
     char *text = record_now();
-    for (uint64_t i = 100065; i <= 100080; i++) {
+    for (uint64_t i = 100129; i <= 100150; i++) {
         char line[64];
         snprintf(line, sizeof line, "task_begin task=%llu ", (unsigned long long)i);
         CHECK_CONTAINS(text, line);
